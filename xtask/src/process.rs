@@ -1,0 +1,155 @@
+//! Child processes that never outlive their purpose.
+//!
+//! Every child runs in a process group of its own, under a guard: a shell that holds one end of a pipe whose other end is
+//! in this process. When the pipe closes (the step is over, or this process ended, by whatever signal), the guard ends
+//! its group: first with SIGTERM, two seconds later with SIGKILL. So Ctrl-C leaves no server behind, and nothing is ever
+//! killed that was not started here.
+
+use crate::tree::Tree;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// The guard. `$@` is the command; its output is the shell's, its input is empty.
+const GUARD: &str = r#"
+exec 3<&0
+"$@" </dev/null 3<&- &
+child=$!
+(trap '' TERM INT HUP; cat <&3; kill -TERM 0; sleep 2; kill -KILL 0) >/dev/null 2>&1 &
+exec 3<&-
+wait $child
+"#;
+
+/// How long a command may take unless it says otherwise.
+const DEADLINE_DEFAULT: Duration = Duration::from_secs(20 * 60);
+
+/// A command that is to run under guard, with its output in a log file.
+pub(crate) struct Job {
+    command: Command,
+    shown: String,
+    log: PathBuf,
+    deadline: Duration,
+}
+
+impl Job {
+    /// A job in the top directory of the repository. Its output is appended to the log named `log`.
+    pub(crate) fn new(tree: &Tree, log: &str, program: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", GUARD, "guard"]).arg(program.as_ref()).current_dir(&tree.root).process_group(0);
+        let shown = Path::new(program.as_ref()).file_name().unwrap_or(program.as_ref());
+        let shown = shown.to_string_lossy().into_owned();
+        Self { command, shown, log: tree.log(log), deadline: DEADLINE_DEFAULT }
+    }
+
+    /// Adds arguments.
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        for argument in arguments {
+            self.shown.push(' ');
+            self.shown.push_str(&argument.as_ref().to_string_lossy());
+            self.command.arg(argument);
+        }
+        self
+    }
+
+    /// Sets an environment variable.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Fails when it takes longer.
+    pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    fn start(&mut self) -> Result<Guarded, String> {
+        let io = |e: std::io::Error| format!("cannot write {}: {e}", self.log.display());
+        let mut log = File::options().create(true).append(true).open(&self.log).map_err(io)?;
+        std::io::Write::write_all(&mut log, format!("$ {}\n", self.shown).as_bytes()).map_err(io)?;
+        let errors = log.try_clone().map_err(io)?;
+        let started = self.command.stdin(Stdio::piped()).stdout(log).stderr(errors).spawn();
+        let mut child = started.map_err(|e| format!("cannot start `{}`: {e}", self.shown))?;
+        let leash = child.stdin.take();
+        Ok(Guarded { child, leash })
+    }
+
+    /// Runs to the end. The error says what was run and how it ended; the details are in the log.
+    pub(crate) fn run(mut self) -> Result<(), String> {
+        let Guarded { mut child, leash } = self.start()?;
+        let (ended, end) = mpsc::channel();
+        let waiting = std::thread::spawn(move || ended.send(child.wait()));
+        let status = match end.recv_timeout(self.deadline) {
+            Ok(status) => status.map_err(|e| format!("cannot wait for `{}`: {e}", self.shown)),
+            Err(_) => Err(format!("`{}` took longer than {} s", self.shown, self.deadline.as_secs())),
+        };
+        drop(leash);
+        // The guard has closed the group by now or does so within seconds; the thread only collects the exit status.
+        drop(waiting);
+        check(&self.shown, status?)
+    }
+
+    /// Starts a server, and returns once it accepts connections on `port` of 127.0.0.1. It ends when the result is
+    /// dropped.
+    pub(crate) fn serve(mut self, port: u16) -> Result<Server, String> {
+        let mut guarded = self.start()?;
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Ok(Server { guarded });
+            }
+            if let Ok(Some(status)) = guarded.child.try_wait() {
+                return Err(format!("`{}` ended before it served anything: {status}", self.shown));
+            }
+            if Instant::now() > until {
+                return Err(format!("`{}` did not listen on port {port} within 20 s", self.shown));
+            }
+            pause(Duration::from_millis(50));
+        }
+    }
+}
+
+fn check(shown: &str, status: ExitStatus) -> Result<(), String> {
+    if status.success() { Ok(()) } else { Err(format!("`{shown}`: {status}")) }
+}
+
+/// A child and the pipe whose end ends it.
+struct Guarded {
+    child: Child,
+    leash: Option<ChildStdin>,
+}
+
+/// A server that was started and accepts connections. Ends when dropped.
+pub(crate) struct Server {
+    guarded: Guarded,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.guarded.leash.take());
+        // The guard signals the server at once; waiting for the shell means the port is free again afterwards.
+        let _ = self.guarded.child.wait();
+    }
+}
+
+/// A port of 127.0.0.1 that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| format!("no free port: {e}"))?;
+    Ok(listener.local_addr().map_err(|e| format!("no free port: {e}"))?.port())
+}
+
+/// Whether a program is found on the search path.
+pub(crate) fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this program has one thread and nothing else to do meanwhile")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}

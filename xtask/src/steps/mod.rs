@@ -1,0 +1,8 @@
+//! The checks that CI is made of, one file per subject.
+
+pub(crate) mod autobahn;
+pub(crate) mod dependencies;
+pub(crate) mod fuzz;
+pub(crate) mod links;
+pub(crate) mod rust;
+pub(crate) mod tidy;
