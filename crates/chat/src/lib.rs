@@ -14,5 +14,10 @@
 //! Start reading at [`event`], then [`ledger`], then [`hub`].
 
 pub mod event;
+pub mod hub;
 pub mod ids;
 pub mod ledger;
+pub mod presence;
+pub mod protocol;
+pub mod rate;
+pub mod reading;

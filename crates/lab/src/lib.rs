@@ -1,0 +1,1 @@
+//! The simulated world, load, histories and checkers.

@@ -1,0 +1,1 @@
+//! A node: sessions, authentication, chat over connections, metrics, web assets.

@@ -1,0 +1,3 @@
+//! The stoa binary: flags and composition, nothing else.
+
+fn main() {}
