@@ -153,3 +153,68 @@ pub(crate) fn on_path(program: &str) -> bool {
 fn pause(time: Duration) {
     std::thread::sleep(time);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree_named(name: &str) -> Tree {
+        let work = std::env::temp_dir().join(format!("stoa-xtask-{name}-{}", std::process::id()));
+        crate::tree::make_directory(&work.join("logs")).unwrap();
+        Tree { root: work.clone(), target: work.clone(), work }
+    }
+
+    #[track_caller]
+    fn wait_for(what: &str, condition: impl Fn() -> bool) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !condition() {
+            assert!(Instant::now() < until, "{what}");
+            pause(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_child_and_its_children_end_when_the_pipe_closes() {
+        let tree = tree_named("guard");
+        // A grandchild that nothing waits for, and that ignores the polite signal.
+        let script = "(trap '' TERM; while :; do sleep 1; done) & echo $! >pid.part; mv pid.part pid; wait";
+        let mut guarded = Job::new(&tree, "guard", "sh").args(["-c", script]).start().unwrap();
+        wait_for("the child writes its number", || tree.root.join("pid").exists());
+        let pid = std::fs::read_to_string(tree.root.join("pid")).unwrap();
+        // A dead process may stay in the table as a zombie until somebody collects it.
+        let stat = PathBuf::from(format!("/proc/{}/stat", pid.trim()));
+        let alive = || std::fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z "));
+        assert!(alive());
+        drop(guarded.leash.take());
+        let _ = guarded.child.wait();
+        wait_for("the grandchild ends", || !alive());
+        std::fs::remove_dir_all(&tree.root).unwrap();
+    }
+
+    #[test]
+    fn a_job_past_its_deadline_fails_and_its_output_is_kept() {
+        let tree = tree_named("deadline");
+        let job = Job::new(&tree, "late", "sh").args(["-c", "echo began; sleep 1000"]);
+        let error = job.deadline(Duration::from_millis(300)).run().unwrap_err();
+        assert!(error.ends_with("took longer than 0 s"), "{error}");
+        wait_for("the output", || std::fs::read_to_string(tree.log("late")).unwrap().contains("\nbegan\n"));
+        std::fs::remove_dir_all(&tree.root).unwrap();
+    }
+
+    #[test]
+    fn a_failing_command_is_named_with_its_status() {
+        let tree = tree_named("status");
+        let error = Job::new(&tree, "status", "sh").args(["-c", "exit 3"]).run().unwrap_err();
+        assert_eq!(error, "`sh -c exit 3`: exit status: 3");
+        std::fs::remove_dir_all(&tree.root).unwrap();
+    }
+
+    #[test]
+    fn a_server_that_ends_at_once_is_noticed() {
+        let tree = tree_named("server");
+        let error = Job::new(&tree, "server", "false").serve(free_port().unwrap()).err().unwrap();
+        assert!(error.contains("ended before it served anything"), "{error}");
+        std::fs::remove_dir_all(&tree.root).unwrap();
+    }
+}
