@@ -1,0 +1,129 @@
+//! A message that arrives in pieces: several frames, or one frame in several reads.
+
+use crate::connection::Message;
+use crate::utf8::{NotUtf8, TextBuffer};
+
+/// Memory that a connection may keep between two such messages, in bytes.
+const KEPT_BYTES_MAX: usize = 1024;
+
+/// The message under construction, and the data frame that is being read into it.
+///
+/// It exists only while needed, or while small: an idle connection owns no buffer.
+#[derive(Debug, Default)]
+pub(crate) struct Assembly {
+    body: Body,
+    /// Frames so far.
+    pub(crate) frames: u32,
+    /// Payload of the current frame that has not arrived.
+    pub(crate) frame_bytes_left: u64,
+    /// The key of the current frame as it continues, zero if the frame is not masked.
+    pub(crate) frame_key: [u8; 4],
+    /// Whether the current frame is the last.
+    pub(crate) frame_is_last: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    Text(TextBuffer),
+    Binary(Vec<u8>),
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Binary(Vec::new())
+    }
+}
+
+impl Assembly {
+    /// Starts a message.
+    pub(crate) fn start(&mut self, is_text: bool) {
+        let mut storage = match std::mem::take(&mut self.body) {
+            Body::Text(text) => text.into_storage(),
+            Body::Binary(bytes) => bytes,
+        };
+        storage.clear();
+        self.body = if is_text { Body::Text(TextBuffer::reusing(storage)) } else { Body::Binary(storage) };
+        self.frames = 0;
+    }
+
+    /// Bytes of the message so far.
+    pub(crate) fn len(&self) -> usize {
+        match &self.body {
+            Body::Text(text) => text.len(),
+            Body::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Bytes of memory that the message holds.
+    pub(crate) fn capacity(&self) -> usize {
+        match &self.body {
+            Body::Text(text) => text.capacity(),
+            Body::Binary(bytes) => bytes.capacity(),
+        }
+    }
+
+    /// Appends unmasked payload of the current frame.
+    ///
+    /// The memory at most doubles what has arrived, so a header that announces a gigabyte costs nothing; and it never
+    /// exceeds what the frame announces, so the usual message is allocated once and fits exactly.
+    pub(crate) fn push(&mut self, payload: &[u8]) -> Result<(), NotUtf8> {
+        let (have, capacity) = (self.len(), self.capacity());
+        if capacity - have < payload.len() {
+            let announced = usize::try_from(self.frame_bytes_left).unwrap_or(usize::MAX);
+            let doubled = have + 2 * payload.len();
+            let additional = announced.min(doubled).max(payload.len());
+            match &mut self.body {
+                Body::Text(text) => text.reserve_exact(additional),
+                Body::Binary(bytes) => bytes.reserve_exact(additional),
+            }
+        }
+        self.frame_bytes_left -= payload.len() as u64;
+        match &mut self.body {
+            Body::Text(text) => text.push(payload),
+            Body::Binary(bytes) => {
+                bytes.extend_from_slice(payload);
+                Ok(())
+            }
+        }
+    }
+
+    /// The message, once its last frame is complete.
+    pub(crate) fn message(&self) -> Result<Message<'_>, NotUtf8> {
+        match &self.body {
+            Body::Text(text) => text.finish().map(Message::Text),
+            Body::Binary(bytes) => Ok(Message::Binary(bytes)),
+        }
+    }
+
+    /// Whether the memory is small enough to be kept for the next message.
+    pub(crate) fn is_small(&self) -> bool {
+        self.capacity() <= KEPT_BYTES_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_follows_what_arrives_and_not_what_is_announced() {
+        let mut assembly = Assembly { frame_bytes_left: 1 << 40, ..Assembly::default() };
+        assembly.start(false);
+        for _ in 0..1000 {
+            assembly.push(&[1; 100]).unwrap();
+            assert!(assembly.capacity() <= 2 * assembly.len() + 200, "{}", assembly.capacity());
+        }
+    }
+
+    #[test]
+    fn a_frame_in_two_halves_is_allocated_once_and_exactly() {
+        for is_text in [false, true] {
+            let mut assembly = Assembly { frame_bytes_left: 16_384, ..Assembly::default() };
+            assembly.start(is_text);
+            assembly.push(&[b'a'; 8192]).unwrap();
+            assert_eq!(assembly.capacity(), 16_384);
+            assembly.push(&[b'a'; 8192]).unwrap();
+            assert_eq!(assembly.capacity(), 16_384);
+        }
+    }
+}

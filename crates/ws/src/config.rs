@@ -1,0 +1,68 @@
+//! What a connection may cost and how long it may wait: every limit of the engine in one place.
+
+use std::time::Duration;
+
+/// How much one peer may ask of us. Each limit names its unit, and the close code that answers when it is reached.
+///
+/// The defaults suit a server on the open internet. Memory for a message grows with the bytes that have arrived, never
+/// with the length that a header announces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest payload of one data frame, in bytes. Answer: 1009, from the header alone. Default: 1 MiB.
+    pub frame_bytes_max: u64,
+    /// Longest message, all its fragments together, in bytes. Answer: 1009, from the header that would pass the limit.
+    /// Default: 1 MiB.
+    pub message_bytes_max: usize,
+    /// Most frames that one message may consist of. Answer: 1008. Default: 1,024.
+    pub fragments_max: u32,
+    /// Ping, Pong and Close frames that a peer may send per second in the long run. Answer: 1008. Default: 50.
+    pub control_frames_per_second_max: u32,
+    /// Control frames that may come at once after a quiet time. Answer: 1008. Default: 200.
+    pub control_frames_burst_max: u32,
+    /// Data frames without payload that a peer may send per second in the long run. They cost us work and carry
+    /// nothing, so a flood of them is an attack. Answer: 1008. Default: 100.
+    pub empty_frames_per_second_max: u32,
+    /// Data frames without payload that may come at once after a quiet time. Answer: 1008. Default: 400.
+    pub empty_frames_burst_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes_max: 1 << 20,
+            message_bytes_max: 1 << 20,
+            fragments_max: 1024,
+            control_frames_per_second_max: 50,
+            control_frames_burst_max: 200,
+            empty_frames_per_second_max: 100,
+            empty_frames_burst_max: 400,
+        }
+    }
+}
+
+/// Limits and deadlines of a connection. One value, behind an `Arc`, serves all connections of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// What the peer may send.
+    pub limits: Limits,
+    /// How long the peer may be silent before we send a Ping. `None` sends none. Default: 30 s.
+    pub ping_interval: Option<Duration>,
+    /// How long we wait for any sign of life after a Ping. Then: close code 1011. Default: 20 s.
+    pub pong_timeout: Duration,
+    /// How long the peer may take to answer our Close frame before the transport is closed all the same. Default: 5 s.
+    pub close_timeout: Duration,
+    /// How long a frame or a fragmented message may take from its first byte to its last. Then: 1008. Default: 60 s.
+    pub message_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            ping_interval: Some(Duration::from_secs(30)),
+            pong_timeout: Duration::from_secs(20),
+            close_timeout: Duration::from_secs(5),
+            message_timeout: Duration::from_secs(60),
+        }
+    }
+}

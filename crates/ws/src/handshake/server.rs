@@ -1,0 +1,204 @@
+//! The server's side of the opening handshake (RFC 6455 section 4.2).
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{SUBPROTOCOLS_MAX, VERSION, accept_of, contains_token, extensions};
+use crate::http1::{Framing, RequestHead, Version, is_field_value, is_token, list_members};
+
+/// What a server is ready to agree to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServerOffer<'a> {
+    /// The subprotocols that it speaks, the best one first. Without any, the header of the client is ignored.
+    pub subprotocols: &'a [&'a str],
+    /// Whether a client that offers none of them is refused with 400.
+    pub subprotocol_required: bool,
+}
+
+/// A handshake that a server accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The subprotocol to speak.
+    pub subprotocol: Option<String>,
+    /// The value of `Sec-WebSocket-Accept`.
+    accept: String,
+}
+
+/// A handshake that a server refuses, as an HTTP answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// 400, 405 or 426.
+    pub status: u16,
+    /// Header fields that the status needs.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// What is wrong, for the body.
+    pub sentence: &'static str,
+}
+
+/// A header field that would break out of its line, or whose name is not a token. Nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidHeader;
+
+impl fmt::Display for InvalidHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a header field contains what a header field cannot contain")
+    }
+}
+
+impl std::error::Error for InvalidHeader {}
+
+/// Whether a request wants a WebSocket: it lists `websocket` in `Upgrade`. If so, ask [`accept`], which says what is
+/// wrong with it; if not, it is ordinary HTTP.
+pub fn is_websocket_request(request: &RequestHead) -> bool {
+    contains_token(request.header_all("upgrade"), "websocket")
+}
+
+/// Judges a handshake by every rule of RFC 6455 section 4.2.1, and agrees on a subprotocol.
+///
+/// The rules about the origin of a page (section 10.2) are not here: only the application knows whom it serves.
+pub fn accept(request: &RequestHead, offer: &ServerOffer<'_>) -> Result<Accepted, Refusal> {
+    if request.method() != "GET" {
+        return Err(Refusal {
+            status: 405,
+            headers: &[("Allow", "GET")],
+            sentence: "A WebSocket is opened with the method GET.",
+        });
+    }
+    if request.version() != Version::Http11 {
+        return Err(bad_request("A WebSocket needs HTTP/1.1."));
+    }
+    if request.framing() != Framing::None && request.framing() != Framing::Length(0) {
+        return Err(bad_request("A WebSocket is opened by a request without body."));
+    }
+    if !contains_token(request.header_all("connection"), "upgrade") {
+        return Err(bad_request(
+            "The Connection header field does not list Upgrade. A proxy may have removed it.",
+        ));
+    }
+    if !is_websocket_request(request) {
+        return Err(bad_request("The Upgrade header field does not list websocket."));
+    }
+    let key = key_of(request)?;
+    let subprotocol = negotiate(|name| request.header_all(name), offer)?;
+    Ok(Accepted { subprotocol, accept: accept_of(key) })
+}
+
+/// What every version of HTTP negotiates with the same header fields: version, subprotocol, extensions.
+fn negotiate<'a, I: Iterator<Item = &'a str>>(
+    header_all: impl Fn(&'static str) -> I,
+    offer: &ServerOffer<'_>,
+) -> Result<Option<String>, Refusal> {
+    let mut versions = header_all("sec-websocket-version");
+    match (versions.next(), versions.next()) {
+        (Some(VERSION), None) => {}
+        (Some(_), None) => {
+            return Err(Refusal {
+                status: 426,
+                headers: &[("Sec-WebSocket-Version", VERSION), ("Upgrade", "websocket")],
+                sentence: "Only version 13 of the WebSocket protocol is spoken here.",
+            });
+        }
+        (None, _) => return Err(bad_request("The Sec-WebSocket-Version header field is missing.")),
+        (Some(_), Some(_)) => return Err(bad_request("There is more than one Sec-WebSocket-Version.")),
+    }
+    if extensions::check_offer(header_all("sec-websocket-extensions")).is_err() {
+        return Err(bad_request("The Sec-WebSocket-Extensions header field is malformed or too long."));
+    }
+    let mut offered = Vec::new();
+    for name in header_all("sec-websocket-protocol").flat_map(list_members) {
+        if offered.len() == SUBPROTOCOLS_MAX || !is_token(name) {
+            return Err(bad_request("The Sec-WebSocket-Protocol header field is malformed or too long."));
+        }
+        offered.push(name);
+    }
+    // Subprotocol names are compared exactly: RFC 6455 says nothing of ignoring case.
+    let chosen = offer.subprotocols.iter().find(|ours| offered.contains(ours));
+    if chosen.is_none() && offer.subprotocol_required {
+        return Err(bad_request("The request offers no subprotocol that is spoken here."));
+    }
+    Ok(chosen.map(|&name| name.to_owned()))
+}
+
+/// The key: one header field that is the base64 form of 16 bytes.
+fn key_of(request: &RequestHead) -> Result<&str, Refusal> {
+    let mut keys = request.header_all("sec-websocket-key");
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(bad_request("There must be exactly one Sec-WebSocket-Key header field."));
+    };
+    // The buffer bounds the work: 24 characters decode to 18 bytes at most.
+    let mut decoded = [0; 18];
+    let is_valid = key.len() == 24 && STANDARD.decode_slice(key, &mut decoded) == Ok(16);
+    if is_valid {
+        Ok(key)
+    } else {
+        Err(bad_request("The Sec-WebSocket-Key is not the base64 form of 16 bytes."))
+    }
+}
+
+fn bad_request(sentence: &'static str) -> Refusal {
+    Refusal { status: 400, headers: &[], sentence }
+}
+
+impl Accepted {
+    /// Appends the answer `101 Switching Protocols` with header fields of the application behind those of the handshake.
+    /// Frames may follow it at once.
+    pub fn write_response(
+        &self,
+        headers: &[(&str, &str)],
+        output: &mut Vec<u8>,
+    ) -> Result<(), InvalidHeader> {
+        check_headers(headers)?;
+        output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        write_headers(&[("Upgrade", "websocket"), ("Connection", "Upgrade")], output);
+        write_headers(&[("Sec-WebSocket-Accept", &self.accept)], output);
+        if let Some(subprotocol) = &self.subprotocol {
+            write_headers(&[("Sec-WebSocket-Protocol", subprotocol)], output);
+        }
+        write_headers(headers, output);
+        output.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+}
+
+impl Refusal {
+    /// Appends the whole answer, with the sentence as its body, and says that the connection closes.
+    pub fn write_response(
+        &self,
+        headers: &[(&str, &str)],
+        output: &mut Vec<u8>,
+    ) -> Result<(), InvalidHeader> {
+        check_headers(headers)?;
+        let reason = match self.status {
+            405 => "Method Not Allowed",
+            426 => "Upgrade Required",
+            _ => "Bad Request",
+        };
+        output.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status).as_bytes());
+        let connection = if self.status == 426 { "close, Upgrade" } else { "close" };
+        let length = (self.sentence.len() + 1).to_string();
+        write_headers(&[("Connection", connection), ("Content-Type", "text/plain; charset=utf-8")], output);
+        write_headers(&[("Content-Length", &length)], output);
+        write_headers(self.headers, output);
+        write_headers(headers, output);
+        output.extend_from_slice(b"\r\n");
+        output.extend_from_slice(self.sentence.as_bytes());
+        output.push(b'\n');
+        Ok(())
+    }
+}
+
+/// Refuses header fields that would end their line and begin another (response splitting).
+pub(super) fn check_headers(headers: &[(&str, &str)]) -> Result<(), InvalidHeader> {
+    let all_valid = headers.iter().all(|(name, value)| is_token(name) && is_field_value(value));
+    if all_valid { Ok(()) } else { Err(InvalidHeader) }
+}
+
+pub(super) fn write_headers(headers: &[(&str, &str)], output: &mut Vec<u8>) {
+    for (name, value) in headers {
+        for part in [name, ": ", value, "\r\n"] {
+            output.extend_from_slice(part.as_bytes());
+        }
+    }
+}
