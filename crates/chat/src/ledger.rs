@@ -4,6 +4,17 @@
 //! workers after the transaction is durable, never before. If the transaction fails, [`Ledger::forget`] throws away what
 //! the ledger believed, and every request of the batch is answered with [`Refusal::Unavailable`].
 
+mod batch;
+mod cache;
+mod limits;
+mod machine;
+mod marks;
+#[cfg(test)]
+mod tests;
+
+pub use limits::LedgerLimits;
+pub use machine::{Failure, Ledger};
+
 use crate::event::Event;
 use crate::ids::{RoomName, Seq, UserId};
 use std::sync::Arc;
@@ -66,6 +77,19 @@ pub enum Op {
     },
     /// State of all rooms of the user, at most `rooms_per_user_max`, sorted by name.
     Rooms,
+}
+
+impl Op {
+    /// The room that it is about, if it is about one.
+    pub fn room(&self) -> Option<&RoomName> {
+        match self {
+            Self::Send { room, .. }
+            | Self::Join { room }
+            | Self::Leave { room }
+            | Self::Read { room, .. } => Some(room),
+            Self::Status { .. } | Self::Rooms => None,
+        }
+    }
 }
 
 /// A room as one member sees it.
@@ -169,4 +193,25 @@ pub struct Commit {
     /// Answers to the requests of the batch, in their order. Each for the worker in its origin. Room states in them are
     /// those at the end of the batch, so a worker that first takes the events and then the answers sees them agree.
     pub answers: Vec<(Origin, Box<str>, Answer)>,
+}
+
+impl Answer {
+    /// The room that it is about, if it is about one.
+    pub fn room(&self) -> Option<&RoomName> {
+        match self {
+            Self::Sent { room, .. } | Self::Left { room, .. } | Self::Read { room, .. } => Some(room),
+            Self::Joined { status, .. } => Some(&status.room),
+            Self::Statuses(_) => None,
+            Self::Refused { room, .. } => room.as_ref(),
+        }
+    }
+}
+
+impl Commit {
+    /// The answers to the same requests when the transaction did not become durable: all of them are refused.
+    pub fn refuse(self, refusal: &Refusal) -> Vec<(Origin, Box<str>, Answer)> {
+        let refuse =
+            |answer: &Answer| Answer::Refused { room: answer.room().cloned(), refusal: refusal.clone() };
+        self.answers.into_iter().map(|(origin, id, answer)| (origin, id, refuse(&answer))).collect()
+    }
 }

@@ -21,3 +21,4 @@ pub mod presence;
 pub mod protocol;
 pub mod rate;
 pub mod reading;
+pub mod table;

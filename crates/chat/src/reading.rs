@@ -1,6 +1,6 @@
 //! Questions to the store's readers: pages of a log, lists of members. They never touch the writer.
 
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::ids::{RoomName, Seq, UserId};
 use crate::ledger::Refusal;
 use std::sync::Arc;
@@ -91,4 +91,57 @@ pub enum Reply {
     Members(MemberList),
     /// Not answered.
     Refused(Refusal),
+}
+
+/// Something that answers queries from what is committed.
+pub trait Reader {
+    /// Why the store could not answer.
+    type Error: std::error::Error;
+
+    /// Answers one query.
+    fn read(&mut self, query: &Query) -> Result<Reply, Self::Error>;
+}
+
+/// Collects the events of a page until one of its limits is reached.
+#[derive(Debug)]
+pub struct PageBuilder {
+    range: Range,
+    events_left: usize,
+    bytes_left: usize,
+    more: bool,
+    events: Vec<Arc<Event>>,
+}
+
+impl PageBuilder {
+    /// A page of at most `limit` events whose bodies have about `bytes_max` bytes.
+    pub fn new(range: Range, limit: u32, bytes_max: u32) -> Self {
+        let (events_left, bytes_left) = (limit as usize, bytes_max as usize);
+        Self { range, events_left, bytes_left, more: false, events: Vec::new() }
+    }
+
+    /// Offers the next event in the direction of the range. Returns whether another one may be offered; the one that is
+    /// refused is what makes [`Page::more`] true.
+    pub fn take(&mut self, event: Arc<Event>) -> bool {
+        let bytes = match &event.kind {
+            Kind::Message { body, .. } => body.len(),
+            Kind::Join | Kind::Leave => 0,
+        };
+        let fits = self.events.is_empty() || bytes <= self.bytes_left;
+        if self.events_left == 0 || !fits {
+            self.more = true;
+            return false;
+        }
+        self.events_left -= 1;
+        self.bytes_left = self.bytes_left.saturating_sub(bytes);
+        self.events.push(event);
+        true
+    }
+
+    /// The page, of a room that has the events `first` to `head`.
+    pub fn finish(mut self, room: RoomName, first: Seq, head: Seq) -> Page {
+        if matches!(self.range, Range::Before(_)) {
+            self.events.reverse();
+        }
+        Page { room, first, head, more: self.more, events: self.events }
+    }
 }

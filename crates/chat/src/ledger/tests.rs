@@ -1,0 +1,1 @@
+//! Behaviours of the ledger on the table in memory.
