@@ -1,1 +1,58 @@
-//! placeholder
+//! Brings sockets to WebSockets: workers, listeners, TLS, HTTP/1.1, drains and dialers.
+//!
+//! An application implements two traits. A [`Site`] answers requests, and turns some of them into WebSockets. An
+//! [`Endpoint`] is what runs on one WebSocket. Both are plain synchronous callbacks on one thread: no locks, no channels,
+//! no `async`. What they send in one wake-up of their connection leaves in one write.
+//!
+//! ```no_run
+//! use net::{Options, Workers, echo::Echo};
+//!
+//! let options = Options::new(1, ["127.0.0.1:9001".parse().unwrap()]);
+//! let workers = Workers::start(options, |_worker| Echo::new(std::sync::Arc::default()))?;
+//! println!("listening on {:?}", workers.addresses());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! Where to read on: [`worker`] is the frame; [`accept`], [`http1`] and [`tls`] bring a socket to the opening handshake;
+//! [`driver`] is the loop of an open connection, [`endpoint`] what the application sees of it, [`signal`] how others wake
+//! it. [`dial`] and [`socket`] are the client's side. All limits are in [`limits`].
+
+mod accept;
+mod alarms;
+mod clock;
+mod counters;
+mod development;
+mod dial;
+mod drain;
+mod driver;
+pub mod echo;
+mod endpoint;
+mod http1;
+pub mod limits;
+mod local;
+pub mod origin;
+mod pending;
+mod response;
+mod signal;
+mod site;
+mod socket;
+mod stream;
+mod tls;
+mod trust;
+mod worker;
+
+pub use clock::now;
+pub use counters::{Count, Counters, GAUGES, Totals};
+pub use dial::{DialError, DialOptions, Dialed, dial};
+pub use drain::{Drain, Drained};
+pub use driver::Driver;
+pub use endpoint::{Endpoint, Outgoing};
+pub use limits::Limits;
+pub use local::Local;
+pub use signal::Wake;
+pub use site::{Answer, NoEndpoint, Request, Site};
+pub use socket::{OwnedMessage, Socket};
+pub use stream::Stream;
+pub use tls::{Tls, TlsError};
+pub use trust::Trust;
+pub use worker::{Listen, Options, Worker, Workers};

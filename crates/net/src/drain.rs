@@ -1,0 +1,106 @@
+//! Taking a worker out of service without losing anybody.
+//!
+//! 1. New sockets are no longer accepted; those that the kernel had queued still are.
+//! 2. Ordinary requests get their answer, with `Connection: close`.
+//! 3. WebSockets are closed one by one, spread evenly over a window, so that their clients do not all come back at the
+//!    same moment. Before its Close frame each endpoint may say goodbye ([`Endpoint::on_drain`](crate::Endpoint)).
+//! 4. Who is still there at the deadline is cut.
+
+use crate::clock;
+use crate::local::Local;
+use crate::signal::{CUT, DRAIN};
+use std::time::Duration;
+use tokio::time::sleep;
+use ws::CloseCode;
+
+/// How often the drain looks. Closes within one step leave together.
+const STEP: Duration = Duration::from_millis(10);
+
+/// How to drain.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    /// The closes of WebSockets are spread over this time. Default 5 s.
+    pub window: Duration,
+    /// From the start, after this time who is left is cut. Default 20 s.
+    pub deadline: Duration,
+    /// The close code: 1001 for a node that goes away, 1012 for one that comes back.
+    pub code: CloseCode,
+    /// The reason in the Close frame, at most 123 bytes.
+    pub reason: String,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(5),
+            deadline: Duration::from_secs(20),
+            code: CloseCode::SERVICE_RESTART,
+            reason: "restart".to_owned(),
+        }
+    }
+}
+
+/// What a drain did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// WebSockets that were asked to close.
+    pub asked: u64,
+    /// WebSockets that were still there at the deadline, and were cut.
+    pub cut: u64,
+    /// Sockets without a WebSocket that were still there at the deadline.
+    pub requests_left: u64,
+}
+
+impl std::ops::Add for Drained {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            asked: self.asked + other.asked,
+            cut: self.cut + other.cut,
+            requests_left: self.requests_left + other.requests_left,
+        }
+    }
+}
+
+/// Drains one worker, and returns when all are gone or cut.
+pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
+    local.begin_drain();
+    let start = clock::now();
+    let mut drained = Drained::default();
+    let mut waiting = local.signals();
+    loop {
+        let elapsed = clock::now().saturating_sub(start);
+        // The last one is asked at the end of the window, whatever came in meanwhile.
+        let left = 1.0 - elapsed.as_secs_f64() / drain.window.as_secs_f64().max(f64::MIN_POSITIVE);
+        let total = drained.asked as usize + waiting.len();
+        let keep = if left > 0.0 { (total as f64 * left) as usize } else { 0 };
+        while waiting.len() > keep {
+            let Some(signal) = waiting.pop() else { break };
+            signal.request_close(drain.code, &drain.reason, DRAIN);
+            drained.asked += 1;
+        }
+        if waiting.is_empty() {
+            // Handshakes that were under way may have become WebSockets after the list was made.
+            waiting = local.signals();
+            waiting.retain(|signal| !signal.is_closing());
+        }
+        let gone = local.connections() == 0 && local.counters().requesting.get() == 0;
+        if gone {
+            return drained;
+        }
+        if elapsed >= drain.deadline {
+            break;
+        }
+        sleep(STEP.min(drain.deadline - elapsed)).await;
+    }
+    drained.requests_left = local.counters().requesting.get();
+    for signal in local.signals() {
+        signal.raise(CUT);
+        drained.cut += 1;
+    }
+    // One turn for each of them to tell its endpoint.
+    while local.connections() > 0 {
+        sleep(STEP).await;
+    }
+    drained
+}

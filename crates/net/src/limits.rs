@@ -1,0 +1,69 @@
+//! Every limit of this crate, with its unit, its default and what happens when it is reached.
+
+use std::time::Duration;
+
+/// How many bytes a worker reads from one socket with one system call. One such buffer per worker.
+pub const READ_BUFFER_BYTES: usize = 256 * 1024;
+
+/// How many bytes of output are collected before they are written in the middle of a wake-up, and how many an endpoint
+/// may add at a time in [`on_writable`](crate::Endpoint::on_writable).
+pub const WRITE_QUANTUM_BYTES: usize = 64 * 1024;
+
+/// How many bytes one connection may read before the next connection's turn.
+pub const READ_BYTES_PER_TURN: usize = 512 * 1024;
+
+/// How many reads one connection may do before the next connection's turn. Small TLS records make small reads.
+pub const READS_PER_TURN: u32 = 64;
+
+/// How many bytes a client may send ahead of the answer to its request: pipelined requests, or frames before the 101.
+pub const PIPELINED_BYTES_MAX: usize = 16 * 1024;
+
+/// A buffer of a worker that grew past this for one big message is given back after it.
+pub const KEPT_BUFFER_BYTES_MAX: usize = 1024 * 1024;
+
+const _: () = assert!(WRITE_QUANTUM_BYTES <= READ_BUFFER_BYTES && READ_BUFFER_BYTES <= READ_BYTES_PER_TURN);
+const _: () = assert!(PIPELINED_BYTES_MAX <= READ_BUFFER_BYTES);
+
+/// Limits that an operator sets, the same for all connections of a worker.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections of one worker, in whatever state. Past it a new socket is closed at once. Default 500,000.
+    pub connections_max: usize,
+    /// Sockets from one address on one worker that are not yet WebSockets: in the TLS handshake, sending a request, kept
+    /// alive. Past it a new socket from there is closed at once. Default 1,024.
+    pub pre_auth_connections_per_ip_max: u32,
+    /// From accept to the end of the TLS handshake; then the socket is closed. Default 10 s.
+    pub tls_handshake_timeout: Duration,
+    /// From the first byte of a request (for the first request: from when the connection stands) to the end of its
+    /// head; then 408 and close. Default 10 s.
+    pub request_head_timeout: Duration,
+    /// How long an idle connection that carried a request is kept for the next one; then it is closed. Default 15 s.
+    pub keep_alive_timeout: Duration,
+    /// Requests on one connection; the last answer says `Connection: close`. Default 1,000.
+    pub requests_per_connection_max: u32,
+    /// A peer that takes no byte of what waits for it for this long is cut. Default 60 s.
+    pub write_timeout: Duration,
+    /// Bytes that wait for a peer which reads more slowly than it is written to. While any wait, nothing more is read
+    /// from that peer, so this is reached only when a single callback sends more; then the connection is cut.
+    /// Default 4 MiB.
+    pub pending_bytes_max: usize,
+    /// After the closing handshake, or after an error answer, the peer has this long to close the transport; then it is
+    /// closed. Default 5 s.
+    pub linger_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 500_000,
+            pre_auth_connections_per_ip_max: 1024,
+            tls_handshake_timeout: Duration::from_secs(10),
+            request_head_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(15),
+            requests_per_connection_max: 1000,
+            write_timeout: Duration::from_secs(60),
+            pending_bytes_max: 4 * 1024 * 1024,
+            linger_timeout: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What the connections of one thread share: buffers, alarms, counters, the list of who is there.
+
+use crate::alarms::Alarms;
+use crate::counters::Counters;
+use crate::limits::{KEPT_BUFFER_BYTES_MAX, Limits, READ_BUFFER_BYTES, WRITE_QUANTUM_BYTES};
+use crate::signal::Signal;
+use slab::Slab;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use ws::Message;
+
+/// The shared part of one worker, or of one thread that dials. Never leaves its thread.
+pub struct Local {
+    /// Limits of every connection here.
+    pub(crate) limits: Limits,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) alarms: Alarms,
+    buffers: Cell<Option<Box<Buffers>>>,
+    signals: RefCell<Slab<Rc<Signal>>>,
+    draining: Cell<bool>,
+    drain_begins: Notify,
+}
+
+/// Where bytes are while a connection has its turn. Between turns a connection owns none of this.
+pub(crate) struct Buffers {
+    /// What the kernel gave.
+    pub(crate) read: Box<[u8]>,
+    /// What this turn wants to write.
+    pub(crate) cork: Vec<u8>,
+    /// The message that a client's endpoint looks at.
+    pub(crate) message: MessageCopy,
+}
+
+/// A copy of one message, so that the connection is free to mask what the endpoint answers. Servers do without.
+#[derive(Default)]
+pub(crate) struct MessageCopy {
+    text: String,
+    binary: Vec<u8>,
+    is_text: bool,
+}
+
+impl MessageCopy {
+    pub(crate) fn set(&mut self, message: Message<'_>) {
+        self.text.clear();
+        self.binary.clear();
+        match message {
+            Message::Text(text) => self.text.push_str(text),
+            Message::Binary(bytes) => self.binary.extend_from_slice(bytes),
+        }
+        self.is_text = matches!(message, Message::Text(_));
+    }
+
+    pub(crate) fn get(&self) -> Message<'_> {
+        if self.is_text { Message::Text(&self.text) } else { Message::Binary(&self.binary) }
+    }
+}
+
+impl Buffers {
+    fn new() -> Box<Self> {
+        let read = vec![0; READ_BUFFER_BYTES].into_boxed_slice();
+        let cork = Vec::with_capacity(2 * WRITE_QUANTUM_BYTES);
+        Box::new(Self { read, cork, message: MessageCopy::default() })
+    }
+}
+
+impl Local {
+    /// A context for connections of the thread that calls this.
+    pub fn new(limits: Limits) -> Rc<Self> {
+        Self::with_counters(limits, Arc::default())
+    }
+
+    /// The context of connections that this thread dials: the same for all of them, with default limits.
+    pub fn of_thread() -> Rc<Self> {
+        thread_local! {
+            static LOCAL: Rc<Local> = Local::new(Limits::default());
+        }
+        LOCAL.with(Rc::clone)
+    }
+
+    pub(crate) fn with_counters(limits: Limits, counters: Arc<Counters>) -> Rc<Self> {
+        Rc::new(Self {
+            limits,
+            counters,
+            alarms: Alarms::default(),
+            buffers: Cell::new(None),
+            signals: RefCell::default(),
+            draining: Cell::new(false),
+            drain_begins: Notify::new(),
+        })
+    }
+
+    /// What was counted here.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// Lends the buffers for one turn. A turn inside a turn (which nothing does today) gets buffers of its own.
+    pub(crate) fn take_buffers(&self) -> Box<Buffers> {
+        self.buffers.take().unwrap_or_else(Buffers::new)
+    }
+
+    pub(crate) fn put_buffers(&self, mut buffers: Box<Buffers>) {
+        buffers.cork.clear();
+        if buffers.cork.capacity() > KEPT_BUFFER_BYTES_MAX {
+            buffers.cork = Vec::with_capacity(2 * WRITE_QUANTUM_BYTES);
+        }
+        if buffers.message.text.capacity() + buffers.message.binary.capacity() > KEPT_BUFFER_BYTES_MAX {
+            buffers.message = MessageCopy::default();
+        }
+        self.buffers.set(Some(buffers));
+    }
+
+    pub(crate) fn enlist(&self, signal: &Rc<Signal>) {
+        let slot = self.signals.borrow_mut().insert(Rc::clone(signal));
+        signal.slot.set(slot as u32);
+    }
+
+    pub(crate) fn delist(&self, signal: &Signal) {
+        self.signals.borrow_mut().try_remove(signal.slot.get() as usize);
+    }
+
+    /// How many WebSockets live here.
+    pub fn connections(&self) -> usize {
+        self.signals.borrow().len()
+    }
+
+    /// A snapshot of all connections, to visit without holding the list.
+    pub(crate) fn signals(&self) -> Vec<Rc<Signal>> {
+        self.signals.borrow().iter().map(|(_, signal)| Rc::clone(signal)).collect()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    pub(crate) fn begin_drain(&self) {
+        self.draining.set(true);
+        self.drain_begins.notify_waiters();
+    }
+
+    /// Waits until a drain begins; returns at once if it has.
+    pub(crate) async fn drain_begun(&self) {
+        while !self.draining.get() {
+            self.drain_begins.notified().await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Local {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Local").field("connections", &self.connections()).finish_non_exhaustive()
+    }
+}

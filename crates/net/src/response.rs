@@ -1,0 +1,105 @@
+//! Responses as bytes (RFC 9112).
+
+use crate::clock;
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+use std::cell::RefCell;
+use std::time::{Duration, SystemTime};
+
+/// What happens to the connection after a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The next request may come.
+    KeepAlive,
+    /// It is closed.
+    Close,
+}
+
+/// Writes a response. `head_only` leaves out the body but not its length, as HEAD wants it.
+pub(crate) fn encode(response: &Response<Bytes>, head_only: bool, fate: Fate) -> Vec<u8> {
+    let status = response.status();
+    let body = response.body();
+    let mut bytes = Vec::with_capacity(256 + if head_only { 0 } else { body.len() });
+    let mut text = |parts: &[&[u8]]| parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    let reason = status.canonical_reason().unwrap_or("");
+    text(&[b"HTTP/1.1 ", status.as_str().as_bytes(), b" ", reason.as_bytes(), b"\r\nDate: "]);
+    with_date(|date| text(&[date.as_bytes(), b"\r\n"]));
+    for (name, value) in response.headers() {
+        if !is_ours(name) {
+            text(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+        }
+    }
+    // RFC 9110 section 8.6: 204 and 304 have no body, and a length would only confuse.
+    let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if has_body {
+        text(&[b"Content-Length: ", body.len().to_string().as_bytes(), b"\r\n"]);
+    }
+    // RFC 9110 section 7.8: who sends `Upgrade` must list it in `Connection`.
+    match (fate, response.headers().contains_key(header::UPGRADE)) {
+        (Fate::Close, true) => text(&[b"Connection: close, Upgrade\r\n"]),
+        (Fate::Close, false) => text(&[b"Connection: close\r\n"]),
+        (Fate::KeepAlive, true) => text(&[b"Connection: Upgrade\r\n"]),
+        (Fate::KeepAlive, false) => {}
+    }
+    text(&[b"\r\n"]);
+    if has_body && !head_only {
+        text(&[body]);
+    }
+    bytes
+}
+
+/// Headers that say how the message is framed are written here and nowhere else.
+fn is_ours(name: &header::HeaderName) -> bool {
+    [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::DATE].contains(name)
+}
+
+/// Calls `use_it` with the value of a `Date` header, which is formatted once a second.
+fn with_date(use_it: impl FnOnce(&str)) {
+    thread_local! {
+        static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let now = clock::unix_seconds();
+    DATE.with_borrow_mut(|(second, text)| {
+        if *second != now || text.is_empty() {
+            *second = now;
+            *text = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(now));
+        }
+        use_it(text);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(status: u16, head_only: bool, fate: Fate) -> String {
+        let response = Response::builder()
+            .status(status)
+            .header("content-type", "text/plain")
+            .header("content-length", "999")
+            .header("connection", "upgrade")
+            .body(Bytes::from_static(b"Hello"))
+            .unwrap();
+        let text = String::from_utf8(encode(&response, head_only, fate)).unwrap();
+        let (start, rest) = text.split_once("Date: ").unwrap();
+        let (date, rest) = rest.split_once("\r\n").unwrap();
+        assert!(date.ends_with(" GMT"), "{date}");
+        format!("{start}{rest}")
+    }
+
+    #[test]
+    fn the_framing_headers_are_ours_alone() {
+        assert_eq!(
+            encoded(200, false, Fate::KeepAlive),
+            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nContent-Length: 5\r\n\r\nHello"
+        );
+        assert_eq!(
+            encoded(404, true, Fate::Close),
+            "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
+        );
+        assert_eq!(
+            encoded(304, false, Fate::KeepAlive),
+            "HTTP/1.1 304 Not Modified\r\ncontent-type: text/plain\r\n\r\n"
+        );
+    }
+}

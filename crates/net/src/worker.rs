@@ -1,0 +1,250 @@
+//! Workers: one thread, one runtime, its own listeners. A connection lives and dies on one worker.
+
+use crate::accept;
+use crate::counters::{Counters, Totals};
+use crate::drain::{self, Drain, Drained};
+use crate::limits::Limits;
+use crate::local::Local;
+use crate::site::Site;
+use crate::tls::Tls;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::runtime::LocalOptions;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many sockets the kernel keeps ready for a worker that is busy. The kernel's own maximum may be lower.
+const BACKLOG: i32 = 4096;
+
+/// An address to listen on.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// The address; port 0 takes a free one, see [`Workers::addresses`].
+    pub address: SocketAddr,
+    /// TLS, or plain.
+    pub tls: Option<Tls>,
+}
+
+/// What [`Workers::start`] needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many threads. Each has its own listener on every address. 1 to 1,024.
+    pub workers: u16,
+    /// Where to listen.
+    pub listen: Vec<Listen>,
+    /// Limits of every connection.
+    pub limits: Limits,
+    /// Threads are called this and their number.
+    pub thread_name: String,
+}
+
+impl Options {
+    /// Plain listeners with default limits.
+    pub fn new(workers: u16, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let listen = addresses.into_iter().map(|address| Listen { address, tls: None }).collect();
+        Self { workers, listen, limits: Limits::default(), thread_name: "worker".to_owned() }
+    }
+}
+
+/// What the function that makes a site gets. It runs on the worker's thread, inside its runtime, so it may spawn local
+/// tasks, for example one that receives from the store.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// Number of this worker, from 0.
+    pub index: u16,
+    /// The worker's shared part.
+    pub local: Rc<Local>,
+}
+
+/// Running workers. Dropping this stops them at once, without a drain, and waits for their threads.
+#[derive(Debug)]
+pub struct Workers {
+    threads: Vec<Thread>,
+    addresses: Vec<SocketAddr>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    commands: Option<mpsc::Sender<Command>>,
+    counters: Arc<Counters>,
+    handle: Option<JoinHandle<()>>,
+}
+
+enum Command {
+    Drain(Drain, oneshot::Sender<Drained>),
+}
+
+impl Workers {
+    /// Binds all addresses and starts the threads. `make` is called once on each worker.
+    ///
+    /// # Errors
+    ///
+    /// If an address cannot be bound (the error names it) or a thread or its runtime cannot be made.
+    pub fn start<S, F>(options: Options, make: F) -> io::Result<Self>
+    where
+        S: Site,
+        F: Fn(&Worker) -> S + Send + Sync + 'static,
+    {
+        if !(1..=1024).contains(&options.workers) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there must be 1 to 1024 workers"));
+        }
+        let make = Arc::new(make);
+        let mut addresses = Vec::new();
+        let mut sockets: Vec<Vec<_>> = (0..options.workers).map(|_| Vec::new()).collect();
+        for listen in &options.listen {
+            let address =
+                free_address(listen.address).map_err(|error| cannot_listen(listen.address, &error))?;
+            for of_worker in &mut sockets {
+                let socket = bind(address, true).map_err(|error| cannot_listen(address, &error))?;
+                of_worker.push((socket, listen.tls.clone()));
+            }
+            addresses.push(address);
+        }
+        let threads = (0..options.workers)
+            .zip(sockets)
+            .map(|(index, listeners)| Thread::start(index, listeners, &options, Arc::clone(&make)))
+            .collect::<io::Result<_>>()?;
+        Ok(Self { threads, addresses })
+    }
+
+    /// Where the workers listen, in the order of [`Options::listen`], with real ports.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The counters of each worker.
+    pub fn counters(&self) -> Vec<Arc<Counters>> {
+        self.threads.iter().map(|thread| Arc::clone(&thread.counters)).collect()
+    }
+
+    /// What all workers counted together.
+    pub fn totals(&self) -> Totals {
+        self.threads.iter().map(|thread| thread.counters.totals()).fold(Totals::default(), |a, b| a + b)
+    }
+
+    /// Whether all threads live. A worker whose site panicked in its constructor does not.
+    pub fn are_running(&self) -> bool {
+        self.threads.iter().all(|thread| thread.handle.as_ref().is_some_and(|handle| !handle.is_finished()))
+    }
+
+    /// Drains all workers at the same time: see [`Drain`]. Runs on any runtime. Draining again changes nothing.
+    pub async fn drain(&self, drain: Drain) -> Drained {
+        let mut answers = Vec::new();
+        for thread in &self.threads {
+            let (answer, drained) = oneshot::channel();
+            if let Some(commands) = &thread.commands
+                && commands.send(Command::Drain(drain.clone(), answer)).await.is_ok()
+            {
+                answers.push(drained);
+            }
+        }
+        let mut total = Drained::default();
+        for drained in answers {
+            total = total + drained.await.unwrap_or_default();
+        }
+        total
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for thread in &mut self.threads {
+            thread.commands = None;
+        }
+        for thread in &mut self.threads {
+            if let Some(handle) = thread.handle.take()
+                && handle.join().is_err()
+            {
+                tracing::error!("a worker has panicked");
+            }
+        }
+    }
+}
+
+impl Thread {
+    fn start<S, F>(
+        index: u16,
+        listeners: Vec<(std::net::TcpListener, Option<Tls>)>,
+        options: &Options,
+        make: Arc<F>,
+    ) -> io::Result<Self>
+    where
+        S: Site,
+        F: Fn(&Worker) -> S + Send + Sync + 'static,
+    {
+        let (commands, receiver) = mpsc::channel(4);
+        let counters = Arc::new(Counters::default());
+        let (limits, counted) = (options.limits.clone(), Arc::clone(&counters));
+        let (report, started) = std::sync::mpsc::channel();
+        let handle = std::thread::Builder::new().name(format!("{}-{index}", options.thread_name)).spawn(
+            move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build_local(LocalOptions::default());
+                let runtime = match runtime {
+                    Ok(runtime) => runtime,
+                    Err(error) => return drop(report.send(Err(error))),
+                };
+                let _ = report.send(Ok(()));
+                let local = Local::with_counters(limits, counted);
+                let worker = Worker { index, local };
+                runtime.block_on(run(worker, listeners, &*make, receiver));
+            },
+        )?;
+        started.recv().unwrap_or_else(|_| Err(io::Error::other("a worker ended before it began")))?;
+        Ok(Self { commands: Some(commands), counters, handle: Some(handle) })
+    }
+}
+
+/// The main task of a worker: starts everything, then does what it is told until it is told no more.
+async fn run<S: Site>(
+    worker: Worker,
+    listeners: Vec<(std::net::TcpListener, Option<Tls>)>,
+    make: &(impl Fn(&Worker) -> S + ?Sized),
+    mut commands: mpsc::Receiver<Command>,
+) {
+    let local = Rc::clone(&worker.local);
+    let alarms = Rc::clone(&local);
+    tokio::task::spawn_local(async move { alarms.alarms.run().await });
+    let site = Rc::new(make(&worker));
+    for (listener, tls) in listeners {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => {
+                drop(tokio::task::spawn_local(accept::run(
+                    listener,
+                    tls,
+                    Rc::clone(&site),
+                    Rc::clone(&local),
+                )));
+            }
+            Err(error) => tracing::error!(%error, "a listener cannot be used"),
+        }
+    }
+    while let Some(Command::Drain(drain, answer)) = commands.recv().await {
+        let _ = answer.send(drain::run(&local, drain).await);
+    }
+}
+
+/// Checks that nobody listens there, and turns port 0 into a real one. The listeners themselves share their port
+/// (`SO_REUSEPORT`), so without this a second server by mistake would silently take half of the connections.
+fn free_address(address: SocketAddr) -> io::Result<SocketAddr> {
+    bind(address, false)?.local_addr()
+}
+
+fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+}
