@@ -65,6 +65,7 @@ export class Connection {
   #pings = 0;
   #pingMs = 25_000;
   #heardAt = 0;
+  #heard = 0;
   /** @type {{minMs: number, maxMs: number} | null} */
   #bye = null;
   /** @type {unknown} */
@@ -162,6 +163,7 @@ export class Connection {
   /** @param {unknown} data */
   #received(data) {
     this.#heardAt = this.#platform.clock.now();
+    this.#heard += 1;
     /** @type {ServerMessage} */
     let message;
     try {
@@ -197,11 +199,11 @@ export class Connection {
 
   #ping() {
     this.#pings += 1;
-    const askedAt = this.#platform.clock.now();
+    const heard = this.#heard;
     this.send({ t: "ping", id: `ping-${this.#pings}` });
     this.#setTimer(() => {
       // Whatever came since then is as good as the pong.
-      if (this.#heardAt > askedAt) this.#watch();
+      if (this.#heard > heard) this.#watch();
       else this.#closed(1006, "the server is silent");
     }, PONG_MS_MAX);
   }
