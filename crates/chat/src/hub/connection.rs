@@ -61,6 +61,8 @@ pub(super) struct User {
 /// State that few connections have at any moment.
 #[derive(Debug, Default)]
 pub(super) struct Rare {
+    /// A token that came with the handshake, for a `hello` without one.
+    pub(super) offered: Option<Box<str>>,
     /// The token to tell in `welcome`.
     pub(super) token: Option<Box<str>>,
     /// Messages that came after `hello` and before `welcome`.
@@ -69,8 +71,10 @@ pub(super) struct Rare {
     pub(super) resumes: BTreeMap<Box<str>, Resume>,
     /// Events from the store for a room that this connection is behind in.
     pub(super) page: Option<CatchUpPage>,
-    /// A read from the store for such a room is under way.
+    /// A read from the store for such a room is under way, or failed and waits for `retry_ms`.
     pub(super) reading: Option<RoomIndex>,
+    /// When a read that failed is tried again, in milliseconds of the hub's time.
+    pub(super) retry_ms: Option<u64>,
 }
 
 /// A `resume` under way.
@@ -106,6 +110,7 @@ pub(super) struct Subscription {
 impl Rare {
     pub(super) fn is_empty(&self) -> bool {
         self.token.is_none()
+            && self.offered.is_none()
             && self.early.is_empty()
             && self.resumes.is_empty()
             && self.page.is_none()

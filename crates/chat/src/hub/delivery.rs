@@ -85,7 +85,10 @@ impl Reads {
 /// Why the delivery of one room to one connection stopped.
 enum Stop {
     UpToDate,
-    Full,
+    /// The sink is full; whether this room had its turn before that.
+    Full {
+        delivered: bool,
+    },
     /// The next event is not in memory.
     NeedRead(Seq),
     /// The user left the room, and was told so.
@@ -170,25 +173,20 @@ impl Hub {
             if rare.reading.is_none() || rare.reading != index {
                 continue;
             }
-            rare.reading = None;
             let Some(index) = index else { continue };
-            match &page {
-                Some(page) if !events.is_empty() => {
-                    rare.page = Some(CatchUpPage { room: index, events: events.clone() });
-                    let (first, head) = (page.first, page.head);
-                    self.skip_what_is_gone(*id, index, first, head);
-                    self.wake(*id);
-                }
-                Some(page) if page.first > page.head => {
-                    let (first, head) = (page.first, page.head);
-                    self.skip_what_is_gone(*id, index, first, head);
-                    self.wake(*id);
-                }
-                _ => {
-                    let retry_ms = (now.monotonic + self.limits.catch_up_retry).as_millis() as u64;
-                    self.deadlines.insert((retry_ms, *id));
-                }
+            let Some(page) = page.as_ref().filter(|page| !events.is_empty() || page.first > page.head) else {
+                // Until the retry it counts as reading, so that nothing else starts another read.
+                let retry_ms = (now.monotonic + self.limits.catch_up_retry).as_millis() as u64;
+                rare.retry_ms = Some(retry_ms);
+                self.deadlines.insert((retry_ms, *id));
+                continue;
+            };
+            rare.reading = None;
+            if !events.is_empty() {
+                rare.page = Some(CatchUpPage { room: index, events: events.clone() });
             }
+            self.skip_what_is_gone(*id, index, page.first, page.head);
+            self.wake(*id);
         }
     }
 
@@ -258,9 +256,9 @@ impl Hub {
                 Stop::UpToDate => {}
                 Stop::Left => left.push(connection.subscriptions[index].room),
                 Stop::NeedRead(next) => reads.push((connection.subscriptions[index].room, next)),
-                Stop::Full => {
-                    // The next call begins behind this room.
-                    connection.turn = ((index + 1) % count) as u32;
+                Stop::Full { delivered } => {
+                    // The next call begins behind this room, if it had its turn.
+                    connection.turn = ((index + usize::from(delivered)) % count) as u32;
                     break;
                 }
             }
@@ -349,9 +347,10 @@ fn deliver(
     let Connection { subscriptions, rare, user, .. } = connection;
     let subscription = &mut subscriptions[index];
     let Some(room) = rooms.get(subscription.room) else { return Stop::UpToDate };
+    let mut delivered = false;
     while subscription.next <= room.head {
         if sink.room() == 0 {
-            return Stop::Full;
+            return Stop::Full { delivered };
         }
         let page = rare.as_mut().map(|rare| &mut rare.page);
         let event = match room.in_tail(subscription.next) {
@@ -373,6 +372,7 @@ fn deliver(
             },
         };
         sink.event(event);
+        delivered = true;
         stats.events_delivered += 1;
         subscription.next = event.seq + 1;
         let own_leave = event.kind == Kind::Leave && user.as_ref().is_some_and(|user| user.id == event.from);

@@ -175,6 +175,15 @@ impl Hub {
         id
     }
 
+    /// The handshake brought a token. It counts if `hello` has none.
+    pub fn offer_token(&mut self, id: ConnectionId, token: Box<str>) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.phase == Phase::AwaitHello
+        {
+            connection.rare().offered = Some(token);
+        }
+    }
+
     /// The shell checked a `hello`.
     pub fn authenticated(&mut self, now: Now, id: ConnectionId, result: Result<Identity, AuthError>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -261,9 +270,16 @@ impl Hub {
 
     fn deadline_passed(&mut self, id: ConnectionId, deadline: u64) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.deadline_ms != Some(deadline) {
+        if let Some(rare) = &mut connection.rare
+            && rare.retry_ms.take_if(|retry| *retry == deadline).is_some()
+        {
             // A read from the store failed a while ago: transmitting asks for it again.
-            return self.wake(id);
+            rare.reading = None;
+            self.wake(id);
+        }
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.deadline_ms != Some(deadline) {
+            return;
         }
         connection.deadline_ms = None;
         match connection.phase {
@@ -320,7 +336,9 @@ impl Hub {
         let subscription = connection.subscriptions.swap_remove(index);
         if let Some(rare) = &mut connection.rare {
             rare.page.take_if(|page| page.room == room);
-            rare.reading.take_if(|reading| *reading == room);
+            if rare.reading.take_if(|reading| *reading == room).is_some() {
+                rare.retry_ms = None;
+            }
         }
         let Some(user) = connection.user.clone() else { return };
         self.forget_receiver(&user.id, &subscription);

@@ -68,14 +68,13 @@ impl Hub {
         if name.is_some_and(|name| name.is_empty() || name.len() > NAME_BYTES_MAX) {
             return self.close(id, 4400, "name must have 1 to 64 bytes");
         }
+        let mut offered = None;
         if let Some(connection) = self.connections.get_mut(id) {
             connection.phase = Phase::Authenticating;
+            offered = connection.rare.as_mut().and_then(|rare| rare.offered.take());
         }
-        self.effects.push_back(Effect::Authenticate {
-            connection: id,
-            token: message.token.map(|token| token.0.into()),
-            name: name.map(Into::into),
-        });
+        let token = message.token.map(|token| token.0.into()).or(offered);
+        self.effects.push_back(Effect::Authenticate { connection: id, token, name: name.map(Into::into) });
     }
 
     fn dispatch(&mut self, now: Now, id: ConnectionId, text: &str) {
@@ -106,7 +105,8 @@ impl Hub {
         };
         if let Err(retry_ms) = taken {
             connection.refusals_in_a_row = connection.refusals_in_a_row.saturating_add(1);
-            if connection.refusals_in_a_row >= limits.refusals_in_a_row_max {
+            let far_too_many = connection.refusals_in_a_row >= limits.refusals_in_a_row_max;
+            if far_too_many {
                 self.close(id, 4003, "far too many requests");
             }
             return Err(Refusal::RateLimited { retry_ms });
