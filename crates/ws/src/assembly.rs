@@ -67,8 +67,9 @@ impl Assembly {
     /// The memory at most doubles what has arrived, so a header that announces a gigabyte costs nothing; and it never
     /// exceeds what the frame announces, so the usual message is allocated once and fits exactly.
     pub(crate) fn push(&mut self, payload: &[u8]) -> Result<(), NotUtf8> {
+        // The beginning of a character is counted and lies elsewhere, so there may be more bytes than capacity.
         let (have, capacity) = (self.len(), self.capacity());
-        if capacity - have < payload.len() {
+        if capacity < have + payload.len() {
             let announced = usize::try_from(self.frame_bytes_left).unwrap_or(usize::MAX);
             let doubled = have + 2 * payload.len();
             let additional = announced.min(doubled).max(payload.len());
@@ -113,6 +114,18 @@ mod tests {
             assembly.push(&[1; 100]).unwrap();
             assert!(assembly.capacity() <= 2 * assembly.len() + 200, "{}", assembly.capacity());
         }
+    }
+
+    #[test]
+    fn text_cut_inside_its_characters_is_allocated_once_and_exactly() {
+        let text = "ü".repeat(500);
+        let mut assembly = Assembly { frame_bytes_left: 1000, ..Assembly::default() };
+        assembly.start(true);
+        for piece in [&text.as_bytes()[..501], &text.as_bytes()[501..503], &text.as_bytes()[503..]] {
+            assembly.push(piece).unwrap();
+            assert_eq!(assembly.capacity(), 1000);
+        }
+        assert_eq!(assembly.message(), Ok(Message::Text(&text)));
     }
 
     #[test]

@@ -38,8 +38,9 @@ impl TextBuffer {
         self.text.capacity()
     }
 
+    /// Makes room for bytes beyond [`len`](Self::len).
     pub(crate) fn reserve_exact(&mut self, additional: usize) {
-        self.text.reserve_exact(additional);
+        self.text.reserve_exact(usize::from(self.partial_bytes) + additional);
     }
 
     /// Appends a piece. Fails as soon as no continuation could make the text valid.

@@ -40,6 +40,12 @@ pub(super) struct ControlFrame {
     size: u8,
 }
 
+impl ControlFrame {
+    fn new(header: Header) -> Self {
+        Self { header, payload: [0; CONTROL_BYTES_MAX], size: 0 }
+    }
+}
+
 /// What a step of the slow path found. It says where the payload lies, but borrows nothing from the connection, so that
 /// the path can be a loop.
 enum Step<'b> {
@@ -356,8 +362,8 @@ impl Connection {
         }
         let size = header.payload_bytes as usize;
         if input.len() < size {
-            let frame = ControlFrame { header, payload: [0; CONTROL_BYTES_MAX], size: 0 };
-            self.control = Some(Box::new(frame));
+            let frame = self.control.get_or_insert_with(|| Box::new(ControlFrame::new(header)));
+            (frame.header, frame.size) = (header, 0);
             self.phase = Phase::Control;
             return Ok(None);
         }

@@ -1,0 +1,97 @@
+//! How long the engine takes for one message, in memory, on one core: no sockets, no system calls.
+//!
+//! Run with `cargo run --release -p ws --example codec_speed`. Each line is the best of several rounds, because a shared
+//! machine can only be slower than the code, never faster. "echo" is what a server does: take a masked frame from the
+//! input, unmask and check it, write it back as a frame. The input is refilled by a copy, as a socket read would do, and
+//! that copy is part of the time.
+
+#![expect(clippy::print_stdout, reason = "a program that prints its measurements")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ws::{Config, Connection, Event, Message, Prepared, Role};
+
+const ROUNDS: usize = 15;
+/// Work per round, chosen so that a round takes some ten milliseconds.
+const ROUND_BYTES: usize = 32 << 20;
+
+fn main() {
+    let config = Arc::new(Config::default());
+    for (payload_bytes, in_flight) in [(32, 1), (32, 16), (128, 16), (1024, 16), (16 * 1024, 4)] {
+        let text = "a".repeat(payload_bytes);
+        let binary = vec![0xa5; payload_bytes];
+        for (kind, message) in [("text", Message::Text(&text)), ("binary", Message::Binary(&binary))] {
+            let nanos = echo(&config, message, in_flight);
+            report(&format!("echo {kind}, {in_flight} in flight"), payload_bytes, nanos);
+        }
+        report("client send (masked)", payload_bytes, client_send(&config, Message::Binary(&binary)));
+        report("broadcast (prepared)", payload_bytes, broadcast(&config, Message::Binary(&binary)));
+    }
+}
+
+/// Nanoseconds per message of a server that reads `in_flight` messages at once and writes them back.
+fn echo(config: &Arc<Config>, message: Message<'_>, in_flight: usize) -> f64 {
+    let mut client = Connection::new(Role::Client, Arc::clone(config), Duration::ZERO, [1, 2]);
+    let mut server = Connection::new(Role::Server, Arc::clone(config), Duration::ZERO, [0; 2]);
+    let mut frames = Vec::new();
+    for _ in 0..in_flight {
+        client.send(message, &mut frames).expect("open");
+    }
+    let mut read = frames.clone();
+    let mut output = Vec::new();
+    best_of_rounds(frames.len(), in_flight, || {
+        read.copy_from_slice(black_box(&frames));
+        let mut input = &mut read[..];
+        output.clear();
+        let mut messages = 0;
+        while let Some(event) = server.receive(Duration::from_secs(1), &mut input, &mut output) {
+            if let Event::Message(message) = event {
+                message.write_unmasked(&mut output);
+                messages += 1;
+            }
+        }
+        assert_eq!(messages, in_flight);
+        black_box(&output);
+    })
+}
+
+/// Nanoseconds per message of a client that sends.
+fn client_send(config: &Arc<Config>, message: Message<'_>) -> f64 {
+    let mut client = Connection::new(Role::Client, Arc::clone(config), Duration::ZERO, [1, 2]);
+    let mut output = Vec::new();
+    best_of_rounds(message.payload().len(), 1, || {
+        output.clear();
+        client.send(black_box(message), &mut output).expect("open");
+        black_box(&output);
+    })
+}
+
+/// Nanoseconds per receiver of a message that was encoded once.
+fn broadcast(config: &Arc<Config>, message: Message<'_>) -> f64 {
+    let mut server = Connection::new(Role::Server, Arc::clone(config), Duration::ZERO, [0; 2]);
+    let prepared = Prepared::new(message);
+    let mut output = Vec::new();
+    best_of_rounds(message.payload().len(), 1, || {
+        output.clear();
+        server.send_prepared(black_box(&prepared), &mut output).expect("open");
+        black_box(&output);
+    })
+}
+
+/// Runs `work`, which handles `bytes` bytes in `messages` messages, and gives the best time per message.
+fn best_of_rounds(bytes: usize, messages: usize, mut work: impl FnMut()) -> f64 {
+    let repeats = (ROUND_BYTES / (bytes + 32 * messages)).max(1);
+    let round = |work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        (0..repeats).for_each(|_| work());
+        start.elapsed().as_secs_f64() * 1e9 / (repeats * messages) as f64
+    };
+    (0..ROUNDS).map(|_| round(&mut work)).fold(f64::INFINITY, f64::min)
+}
+
+fn report(what: &str, payload_bytes: usize, nanos: f64) {
+    let gigabytes = payload_bytes as f64 / nanos;
+    println!("{what:<32} {payload_bytes:>6} B {nanos:>9.1} ns {gigabytes:>7.2} GB/s");
+}

@@ -1,0 +1,10 @@
+//! What the engine promises, tested through its public face: literal bytes in, literal bytes and events out.
+//!
+//! Names that begin with `w01` to `w21` and `a01` to `a21` belong to the list of attacks that every transport must stand.
+
+mod frames;
+mod handshakes;
+mod heads;
+mod peers;
+mod properties;
+mod wire;

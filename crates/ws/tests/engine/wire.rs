@@ -1,0 +1,144 @@
+//! Frames by hand, and one peer under test: what the other test files are written in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ws::{CloseCode, Config, Connection, End, Event, Message, Role, State};
+
+/// First byte of a whole text frame.
+pub(crate) const TEXT: u8 = 0x81;
+/// First byte of a whole binary frame.
+pub(crate) const BINARY: u8 = 0x82;
+/// First byte of the first fragment of a text.
+pub(crate) const TEXT_START: u8 = 0x01;
+/// First byte of the first fragment of a binary message.
+pub(crate) const BINARY_START: u8 = 0x02;
+/// First byte of a fragment in the middle.
+pub(crate) const MIDDLE: u8 = 0x00;
+/// First byte of the last fragment.
+pub(crate) const LAST: u8 = 0x80;
+pub(crate) const CLOSE: u8 = 0x88;
+pub(crate) const PING: u8 = 0x89;
+pub(crate) const PONG: u8 = 0x8a;
+
+const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// An event, owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(u16, String),
+}
+
+pub(crate) fn text(text: &str) -> Seen {
+    Seen::Text(text.to_owned())
+}
+
+/// A frame as a client sends it.
+pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = header(first, 0x80, payload.len());
+    frame.extend_from_slice(&KEY);
+    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    frame
+}
+
+/// A frame as a server sends it.
+pub(crate) fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = header(first, 0, payload.len());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+fn header(first: u8, mask: u8, length: usize) -> Vec<u8> {
+    match length {
+        0..126 => vec![first, mask | length as u8],
+        126..65_536 => [&[first, mask | 126][..], &(length as u16).to_be_bytes()].concat(),
+        _ => [&[first, mask | 127][..], &(length as u64).to_be_bytes()].concat(),
+    }
+}
+
+/// The body of a Close frame.
+pub(crate) fn close_body(code: u16, reason: &str) -> Vec<u8> {
+    [&code.to_be_bytes(), reason.as_bytes()].concat()
+}
+
+/// A connection, its clock, and everything that it did.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) connection: Connection,
+    pub(crate) now: Duration,
+    pub(crate) output: Vec<u8>,
+    pub(crate) seen: Vec<Seen>,
+}
+
+impl Peer {
+    pub(crate) fn new(role: Role, config: Config) -> Self {
+        let now = Duration::from_secs(1000);
+        let connection = Connection::new(role, Arc::new(config), now, [0x0123, 0x4567]);
+        Self { connection, now, output: Vec::new(), seen: Vec::new() }
+    }
+
+    pub(crate) fn server() -> Self {
+        Self::new(Role::Server, Config::default())
+    }
+
+    /// Delivers bytes in one piece. Gives the events that they caused.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<Seen> {
+        let mut bytes = bytes.to_vec();
+        let mut input = &mut bytes[..];
+        let mut seen = Vec::new();
+        while let Some(event) = self.connection.receive(self.now, &mut input, &mut self.output) {
+            seen.push(match event {
+                Event::Message(Message::Text(text)) => Seen::Text(text.to_owned()),
+                Event::Message(Message::Binary(bytes)) => Seen::Binary(bytes.to_owned()),
+                Event::Ping(payload) => Seen::Ping(payload.to_owned()),
+                Event::Pong { payload, .. } => Seen::Pong(payload.to_owned()),
+                Event::Close(frame) => Seen::Close(frame.code.get(), frame.reason.to_owned()),
+            });
+        }
+        assert!(input.is_empty(), "input was left although receive said that it is used up");
+        self.seen.extend_from_slice(&seen);
+        seen
+    }
+
+    /// Delivers bytes one by one.
+    pub(crate) fn feed_bytewise(&mut self, bytes: &[u8]) -> Vec<Seen> {
+        bytes.iter().flat_map(|byte| self.feed(&[*byte])).collect()
+    }
+
+    /// Lets time pass, calling the connection whenever it asked for it.
+    pub(crate) fn advance(&mut self, by: Duration) {
+        let end = self.now + by;
+        while let Some(deadline) = self.connection.poll_timeout().filter(|&deadline| deadline <= end) {
+            assert!(deadline >= self.now, "a deadline in the past would make the loop spin");
+            self.now = deadline;
+            self.connection.handle_timeout(self.now, &mut self.output);
+        }
+        self.now = end;
+    }
+
+    /// What was put out since the last call.
+    pub(crate) fn sent(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.output)
+    }
+
+    /// Asserts that this server failed the connection for this cause: exactly one Close frame with the right code, the
+    /// state, the end, no memory, and silence from now on.
+    #[track_caller]
+    pub(crate) fn assert_failed(&mut self, end: &End) {
+        assert_eq!(self.connection.end(), Some(end));
+        assert_eq!(self.connection.state(), State::Closed);
+        assert_eq!(self.connection.poll_timeout(), None);
+        assert_eq!(self.connection.buffered_bytes(), 0);
+        let reason = end.to_string();
+        assert_eq!(self.sent(), unmasked(CLOSE, &close_body(end.code().get(), &reason)));
+        assert_eq!(self.feed(&masked(TEXT, b"after the end")), []);
+        assert_eq!(self.sent(), b"");
+        assert!(self.connection.send(Message::Text("after the end"), &mut self.output).is_err());
+        self.connection.close(self.now, CloseCode::NORMAL, "", &mut self.output);
+        assert_eq!(self.sent(), b"");
+    }
+}
