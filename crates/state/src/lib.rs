@@ -1,1 +1,23 @@
-//! placeholder
+//! The store behind the chat: SQLite, one writer thread with group commit, a few reader threads.
+//!
+//! A [`Store`] takes [`Request`](chat::ledger::Request)s and [`Query`](chat::reading::Query)s from the workers and gives
+//! the outcome back through each worker's [`Sink`]. What arrives while a commit runs is the next commit, so that many
+//! messages share one flush to disk and nobody waits for a timer. Nothing is acknowledged before it is durable.
+//!
+//! Start reading at [`store`](crate::store), then the writer, then the schema.
+
+mod config;
+mod error;
+mod queue;
+mod reader;
+mod rows;
+mod schema;
+mod stats;
+pub mod store;
+mod table;
+mod writer;
+
+pub use config::StoreConfig;
+pub use error::OpenError;
+pub use stats::{COMMIT_BUCKETS, Health, Stats};
+pub use store::{Delivery, Overloaded, Sink, Store};

@@ -1,0 +1,215 @@
+//! The writer: the one thread that changes the database.
+//!
+//! It takes everything that is queued, carries it out in one transaction, commits, and only then delivers. While a commit
+//! runs the next batch gathers, so batches grow with the load and nobody waits for a timer.
+
+use crate::queue::Taken;
+use crate::schema;
+use crate::stats::{Health, add};
+use crate::store::{Delivery, Shared};
+use crate::table::SqliteTable;
+use chat::ledger::{Answer, Commit, Ledger, Origin, Refusal, Request};
+use rusqlite::{Connection, ErrorCode};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// While writing fails, the writer tries again by itself this often, and clients are told to wait that long.
+const RETRY: Duration = Duration::from_secs(1);
+
+const UNAVAILABLE: Refusal = Refusal::Unavailable { retry_ms: RETRY.as_millis() as u64 };
+
+type Answers = Vec<(Origin, Box<str>, Answer)>;
+
+/// The writer's thread.
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    ledger: Ledger,
+    /// None after an error that leaves the connection in doubt.
+    connection: Option<Connection>,
+    started: Instant,
+    last_ms: u64,
+    failing: bool,
+}
+
+/// Why a transaction did not become durable.
+enum Failed {
+    /// Full or locked: the connection is fine, the next transaction may succeed.
+    Refused(String),
+    /// An I/O error or something unknown: what is on disk must be looked at again before anything is written.
+    Doubtful(String),
+    /// The database is damaged.
+    Damaged(String),
+}
+
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>, connection: Connection) -> Self {
+        let ledger = Ledger::new(shared.config.ledger.clone());
+        let connection = Some(connection);
+        Self { shared, ledger, connection, started: Instant::now(), last_ms: 0, failing: false }
+    }
+
+    /// Runs until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        let shared = self.shared.clone();
+        let mut requests = Vec::new();
+        while shared.appends.take(&mut requests, shared.config.batch_max, self.next_wake()) == Taken::Open {
+            self.batch(std::mem::take(&mut requests));
+        }
+        self.end();
+    }
+
+    /// How long to wait for requests before there is something else to do.
+    fn next_wake(&self) -> Option<Duration> {
+        if self.failing {
+            return Some(RETRY);
+        }
+        self.ledger.save_due().map(|due| due.saturating_sub(self.started.elapsed()))
+    }
+
+    fn batch(&mut self, requests: Vec<Request>) {
+        let (count, started) = (requests.len(), Instant::now());
+        if matches!(self.shared.health(), Health::Damaged(_)) {
+            return self.refuse(refuse_all(requests));
+        }
+        let now_ms = self.now_ms();
+        match self.transact(requests, now_ms) {
+            Ok(commit) => {
+                self.shared.counters.committed(count, commit.events.len(), started.elapsed());
+                self.recovered();
+                self.deliver(commit.events.into(), commit.answers);
+            }
+            Err((failed, answers)) => {
+                self.failed(failed);
+                self.refuse(answers);
+            }
+        }
+    }
+
+    /// One transaction. Returns only what is durable, or refusals of everything.
+    fn transact(&mut self, requests: Vec<Request>, now_ms: u64) -> Result<Commit, (Failed, Answers)> {
+        if let Err(failed) = self.reconnect() {
+            return Err((failed, refuse_all(requests)));
+        }
+        let Some(connection) = &self.connection else {
+            return Err((Failed::Doubtful("no connection".into()), refuse_all(requests)));
+        };
+        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+            return Err((Failed::from(&error), refuse_all(requests)));
+        }
+        let now = self.started.elapsed();
+        let applied = self.ledger.apply(&mut SqliteTable::new(connection), now, now_ms, requests);
+        let (error, answers) = match applied {
+            Ok(commit) => match connection.execute_batch("COMMIT") {
+                Ok(()) => return Ok(commit),
+                Err(error) => (error, commit.refuse(&UNAVAILABLE)),
+            },
+            Err(failure) => (failure.error, failure.answers),
+        };
+        Err((Failed::from(&error), answers))
+    }
+
+    /// Makes the connection usable again after an error, or says why that is not possible.
+    fn reconnect(&mut self) -> Result<(), Failed> {
+        if self.connection.is_none() {
+            let opened = schema::open(&self.shared.config).map_err(|error| match error {
+                crate::OpenError::Damaged { .. } => Failed::Damaged(error.to_string()),
+                _ => Failed::Doubtful(error.to_string()),
+            })?;
+            self.connection = Some(opened.connection);
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, failed: Failed) {
+        add(&self.shared.counters.failures, 1);
+        self.ledger.forget();
+        let rolled_back = match &self.connection {
+            Some(connection) if !connection.is_autocommit() => connection.execute_batch("ROLLBACK").is_ok(),
+            _ => true,
+        };
+        let (health, doubtful) = match failed {
+            Failed::Refused(why) => (Health::WritesFailing(why), !rolled_back),
+            Failed::Doubtful(why) => (Health::WritesFailing(why), true),
+            Failed::Damaged(why) => (Health::Damaged(why), true),
+        };
+        if doubtful {
+            self.connection = None;
+        }
+        if !self.failing {
+            tracing::error!(?health, "the store cannot write; sends are refused until it can");
+        }
+        self.failing = true;
+        self.shared.set_health(health);
+    }
+
+    fn recovered(&mut self) {
+        if self.failing {
+            self.failing = false;
+            tracing::info!("the store writes again");
+            self.shared.set_health(Health::Ready);
+        }
+    }
+
+    fn refuse(&self, answers: Answers) {
+        add(&self.shared.counters.unavailable, answers.len() as u64);
+        self.deliver(Arc::new([]), answers);
+    }
+
+    fn deliver(&self, events: Arc<[Arc<chat::event::Event>]>, answers: Answers) {
+        let mut by_worker: Vec<Answers> = self.shared.sinks.iter().map(|_| Vec::new()).collect();
+        for answer in answers {
+            if let Some(of_worker) = by_worker.get_mut(usize::from(answer.0.worker)) {
+                of_worker.push(answer);
+            }
+        }
+        for (sink, answers) in self.shared.sinks.iter().zip(by_worker) {
+            if !events.is_empty() || !answers.is_empty() {
+                sink.committed(Delivery { events: events.clone(), answers });
+            }
+        }
+    }
+
+    /// Wall-clock time that does not run backwards while the process lives.
+    fn now_ms(&mut self) -> u64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64);
+        self.last_ms = self.last_ms.max(now);
+        self.last_ms
+    }
+
+    /// Writes read positions and folds the write-ahead log into the database.
+    fn end(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        let saved = connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .and_then(|()| self.ledger.save_all(&mut SqliteTable::new(connection)))
+            .and_then(|()| connection.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"));
+        if let Err(error) = saved {
+            tracing::warn!(%error, "cannot save the read positions of the last second");
+        }
+        let commits = self.shared.counters.commits.load(Ordering::Relaxed);
+        tracing::info!(commits, "the store is closed");
+    }
+}
+
+fn refuse_all(requests: Vec<Request>) -> Answers {
+    let refuse = |request: Request| {
+        let refused = Answer::Refused { room: request.op.room().cloned(), refusal: UNAVAILABLE };
+        (request.origin, request.id, refused)
+    };
+    requests.into_iter().map(refuse).collect()
+}
+
+impl From<&rusqlite::Error> for Failed {
+    fn from(error: &rusqlite::Error) -> Self {
+        let why = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Refused(format!("the disk is full ({why})")),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Refused(format!("another program holds the database locked ({why})"))
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(why),
+            _ => Self::Doubtful(why),
+        }
+    }
+}
