@@ -5,6 +5,7 @@
 //! input, unmask and check it, write it back as a frame. The input is refilled by a copy, as a socket read would do, and
 //! that copy is part of the time.
 
+#![expect(clippy::expect_used, reason = "nothing closes these connections")]
 #![expect(clippy::print_stdout, reason = "a program that prints its measurements")]
 
 use std::hint::black_box;

