@@ -23,6 +23,8 @@ export class Sidebar {
   #items = new Map();
   /** @type {Set<string>} rooms whose preview was asked for */
   #asked = new Set();
+  /** @type {Set<string>} rooms whose newest events have been looked through */
+  #looked = new Set();
   #asking = 0;
   #current = "";
 
@@ -65,7 +67,6 @@ export class Sidebar {
     paintAvatar(byId("my-avatar"), user, name || "?");
     const words = { idle: "Not connected", connecting: "Connecting…", open: "Online", waiting: "Offline", stopped: "Disconnected" };
     setText(byId("my-state"), words[state.phase]);
-    byId("open-name").setAttribute("aria-label", `${name || "Guest"}, ${words[state.phase]}. Change your name`);
     byId("my-state").dataset.phase = state.phase;
   }
 
@@ -98,8 +99,8 @@ export class Sidebar {
   #makeItem(name) {
     const button = make("button", { class: "room-item", type: "button", "aria-current": name === this.#current ? "page" : "false" });
     button.dataset.room = name;
-    const first = make("span", { class: "room-line" }, make("span", { class: "dot" }), make("span", { class: "room-item-name", text: name }), make("span", { class: "room-time" }));
-    const second = make("span", { class: "room-line" }, make("span", { class: "room-preview" }), make("span", { class: "badge" }));
+    const first = make("span", { class: "room-line" }, make("span", { class: "dot" }), make("span", { class: "room-item-name", text: name }), make("span", { class: "sr-only online" }), make("span", { class: "room-time" }));
+    const second = make("span", { class: "room-line" }, make("span", { class: "room-preview" }), make("span", { class: "badge" }), make("span", { class: "sr-only unread" }));
     button.append(first, second);
     return make("li", {}, button);
   }
@@ -112,16 +113,16 @@ export class Sidebar {
     const message = room.log.lastMessage;
     const typing = room.typingNames[0];
     const said = message ? `${message.from === this.#chat.user ? "You" : message.name}: ${(message.body ?? "").slice(0, PREVIEW_CHARS)}` : "";
-    setText(part(".room-preview"), typing ? `${typing} is typing…` : said);
+    const nothing = this.#looked.has(room.name) || room.head === 0 ? "Nothing said yet" : "";
+    setText(part(".room-preview"), typing ? `${typing} is typing…` : said || nothing);
     setText(part(".room-time"), message ? shortTime(message.at, Date.now()) : "");
     setText(part(".badge"), room.unread > 0 ? badge(room.unread) : "");
     const others = Math.max(0, room.online - 1);
     part(".dot").classList.toggle("on", others > 0);
-    part(".dot").title = others > 0 ? `${counted(others, "other", "others")} online` : "";
-    const unread = room.unread > 0 ? `, ${counted(room.unread, "unread message", "unread messages")}` : "";
-    const online = others > 0 ? `, ${counted(others, "other", "others")} online` : "";
-    const label = `${room.name}${unread}${online}${said ? `. ${said}` : ""}`;
-    if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
+    const online = others > 0 ? `${counted(others, "other", "others")} online` : "";
+    part(".dot").title = online;
+    setText(part(".online"), online);
+    setText(part(".unread"), room.unread === 0 ? "" : room.unread === 1 ? "unread message" : "unread messages");
   }
 
   /** Fetches newest messages for the list, a few at a time, so that hundreds of rooms do not make a burst. */
@@ -134,6 +135,7 @@ export class Sidebar {
       this.#asking += 1;
       room
         .before(room.log.last + 1, PREVIEW_EVENTS)
+        .then(() => void this.#looked.add(room.name))
         .catch(() => void this.#asked.delete(room.name))
         .finally(() => {
           this.#asking -= 1;

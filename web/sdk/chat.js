@@ -420,11 +420,14 @@ export class StoaChat extends Emitter {
 
   /** @param {import("./connection.js").ConnectionState} state */
   #stateChanged(state) {
-    if (state.phase !== "open") {
-      this.#outbox.offline();
-      for (const room of this.#rooms.values()) room.takeDisconnect();
-    }
     this.emit("state", state);
+    if (state.phase === "open") return;
+    this.#outbox.offline();
+    for (const room of this.#rooms.values()) {
+      if (!room.receiving) continue;
+      room.takeDisconnect();
+      this.emit("room", room);
+    }
   }
 
   /**
