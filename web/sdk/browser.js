@@ -7,13 +7,14 @@ const HIDDEN_MS_MAX = 30_000;
 
 /**
  * Checks the connection when the network comes back, when the page comes back from the browser's cache, and when it becomes
- * visible after a while.
+ * visible after a while. Sends what is held back when the page goes.
  * @param {StoaChat} chat
  */
 export function followBrowser(chat) {
   let hiddenAt = performance.now();
   window.addEventListener("online", () => chat.check());
   window.addEventListener("pageshow", (event) => event.persisted && chat.check());
+  window.addEventListener("pagehide", () => chat.flush());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") hiddenAt = performance.now();
     else if (performance.now() - hiddenAt > HIDDEN_MS_MAX) chat.check();

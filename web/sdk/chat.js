@@ -138,6 +138,11 @@ export class StoaChat extends Emitter {
     this.#connection.check();
   }
 
+  /** Sends what is held back for a moment (read positions): call it before the page goes. */
+  flush() {
+    for (const room of this.#rooms.values()) room.flushRead();
+  }
+
   /**
    * Gives a guest another name, by a new connection.
    * @param {string} name at most `limits.name_bytes_max` bytes

@@ -146,24 +146,28 @@ export class Room {
     this.read = position;
     if (position >= this.head) this.unread = 0;
     this.#readToSay = position;
-    this.#flushRead();
+    this.#readSoon();
     this.#client.changed(this);
   }
 
-  #flushRead() {
+  /** Sends the read position now if one waits, as before the page goes. */
+  flushRead() {
+    if (this.#readToSay > 0 && this.#client.tell({ t: "read", room: this.name, seq: this.#readToSay })) this.#readToSay = 0;
+  }
+
+  #readSoon() {
     const { clock } = this.#client;
     if (this.#readTimer !== null || this.#readToSay === 0) return;
     const wait = READ_EVERY_MS - (clock.now() - this.#saidReadAt);
     if (wait > 0) {
       this.#readTimer = clock.setTimeout(() => {
         this.#readTimer = null;
-        this.#flushRead();
+        this.#readSoon();
       }, wait);
       return;
     }
-    if (!this.#client.tell({ t: "read", room: this.name, seq: this.#readToSay })) return;
-    this.#saidReadAt = clock.now();
-    this.#readToSay = 0;
+    this.flushRead();
+    if (this.#readToSay === 0) this.#saidReadAt = clock.now();
   }
 
   /**
@@ -182,7 +186,7 @@ export class Room {
       // This user read further while the connection was away: say it again, the count follows.
       this.#readToSay = this.read;
       if (this.read >= this.head) this.unread = 0;
-      if (this.receiving) this.#flushRead();
+      if (this.receiving) this.#readSoon();
     } else {
       this.read = status.read;
     }

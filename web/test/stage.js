@@ -130,8 +130,9 @@ export class Stage {
     } catch (error) {
       this.failed += 1;
       const text = error instanceof Error ? error.message : String(error);
-      console.log(`FAIL  ${name}: ${text.replaceAll("\n", "\n      ")}`);
-      await this.picture(this.people.at(-1)?.page, `failed-${this.failed}`);
+      const [place = ""] = /checks\/[\w.]+:\d+/.exec(error instanceof Error ? (error.stack ?? "") : "") ?? [];
+      console.log(`FAIL  ${name} at ${place}: ${text.replaceAll("\n", "\n      ")}`);
+      for (const [i, { page }] of this.people.entries()) await this.picture(page, `failed-${this.failed}-${i + 1}`);
     }
   }
 

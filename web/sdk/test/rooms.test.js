@@ -178,6 +178,17 @@ test("the read position is sent once a second at most, and the last one always",
   assert.equal(socket().of("read").length, 2, "it never moves back");
 });
 
+test("a page that goes says at once how far was read", async () => {
+  const { chat, socket, room } = await inLobby();
+  for (const seq of [6, 7]) {
+    socket().say(message(seq));
+    room.markRead(seq);
+  }
+  chat.flush();
+  chat.flush();
+  assert.deepEqual(socket().of("read").map(({ seq }) => seq), [6, 7]);
+});
+
 test("a read position that was lost with the connection is sent on the next one", async () => {
   const { socket, room, clock, welcome } = await inLobby();
   socket().say(message(6));

@@ -74,19 +74,20 @@ export async function network(stage, tag) {
 
   await stage.check("reading back offline fails softly and goes on when the network is back", async () => {
     const guest = await stage.guest("Grace");
-    await say(guest, room, Array.from({ length: 90 }, (_, i) => `grace ${i}`));
-    await sees(eve.page, "grace 89");
+    await say(guest, room, Array.from({ length: 95 }, (_, i) => `grace ${i}`));
+    await sees(eve.page, "grace 94");
     await goTo(eve.page, `elsewhere-${tag}`);
     await eve.page.reload();
     await inRoom(eve.page, `elsewhere-${tag}`);
     await goTo(eve.page, room);
-    await sees(eve.page, "grace 89");
+    await eve.page.keyboard.press("Alt+End");
+    await sees(eve.page, "grace 94");
     eve.proxy.cut();
     await eve.page.waitForSelector('#my-state:not([data-phase="open"])');
     await eve.page.evaluate(() => /** @type {HTMLElement} */ (document.getElementById("log")).scrollTo(0, 0));
-    assert.equal(await countOf(eve.page, "grace 30"), 0);
+    assert.equal(await countOf(eve.page, "before the storm"), 0);
     eve.proxy.mend();
-    await sees(eve.page, "grace 30");
+    await sees(eve.page, "before the storm");
     guest.close();
   });
 
@@ -113,7 +114,7 @@ async function refused(stage, frank, room) {
   });
   await page.reload();
   await inRoom(page, room);
-  await sees(page, "grace 89");
+  await sees(page, "grace 94");
 
   await stage.check("a refused message stays, says why, and can be sent again", async () => {
     refusals = 2;
