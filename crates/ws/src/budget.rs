@@ -15,7 +15,7 @@ impl Budget {
     /// Takes one event at `now`. False if it goes past `burst_max` events at once or `per_second_max` in the long run.
     pub(crate) fn spend(&mut self, now: Duration, per_second_max: u32, burst_max: u32) -> bool {
         let price = Duration::from_secs(1) / per_second_max.max(1);
-        let paid_until = self.paid_until.max(now) + price;
+        let paid_until = self.paid_until.max(now).saturating_add(price);
         if paid_until - now > price.saturating_mul(burst_max) {
             return false;
         }

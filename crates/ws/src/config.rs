@@ -51,7 +51,8 @@ pub struct Config {
     pub pong_timeout: Duration,
     /// How long the peer may take to answer our Close frame before the transport is closed all the same. Default: 5 s.
     pub close_timeout: Duration,
-    /// How long a frame or a fragmented message may take from its first byte to its last. Then: 1008. Default: 60 s.
+    /// How long a frame or a fragmented message may take from its first byte to its last. Then: 1008. Default: 60 s. Time
+    /// in which the shell does not read, because the peer does not take its answers, counts.
     pub message_timeout: Duration,
 }
 

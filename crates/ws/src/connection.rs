@@ -257,8 +257,9 @@ impl Connection {
 
     /// The next time at which [`handle_timeout`](Self::handle_timeout) has something to do, if nothing else happens.
     ///
-    /// Traffic only moves it into the future, so a shell may sleep until the time it knows and then ask again; it need
-    /// not move a timer for each message.
+    /// Hearing the peer only moves it into the future, so a shell may leave its timer where it is, and ask again when it
+    /// fires. What can bring it nearer is `ping`, `close`, and a message that begins and does not end: after those, and in
+    /// practice after each round of reads, ask and move the timer if the answer is earlier.
     pub fn poll_timeout(&self) -> Option<Duration> {
         match self.state {
             State::Open => earliest(self.keepalive.deadline(&self.config), self.message_deadline()),

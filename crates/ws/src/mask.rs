@@ -1,5 +1,7 @@
 //! Masking (RFC 6455 section 5.3): payload XOR a repeated key of four bytes, and the keys that a client draws.
 
+use std::fmt;
+
 /// XORs `bytes` with `key`, and gives the key as it continues after them, so that a payload may come in any pieces.
 ///
 /// The loops work on fixed-size blocks, which the compiler turns into vector instructions without any `unsafe`.
@@ -36,7 +38,6 @@ fn rotate(key: [u8; 4], length: usize) -> [u8; 4] {
 /// "The masking key needs to be unpredictable" (section 10.3), so that a page cannot choose the bytes on the wire and
 /// speak to a proxy behind our back. SipHash-2-4 under a secret key of 128 bits is unpredictable in that sense; a plain
 /// counter or a linear generator is not.
-#[derive(Clone, Debug)]
 pub(crate) struct MaskKeys {
     secret: [u64; 2],
     counter: u64,
@@ -51,6 +52,13 @@ impl MaskKeys {
     pub(crate) fn draw(&mut self) -> [u8; 4] {
         self.counter = self.counter.wrapping_add(1);
         (siphash_2_4(self.secret, self.counter) as u32).to_le_bytes()
+    }
+}
+
+impl fmt::Debug for MaskKeys {
+    /// Keeps the secret out of logs: with it, the keys to come could be computed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MaskKeys").field("counter", &self.counter).finish_non_exhaustive()
     }
 }
 
@@ -119,6 +127,11 @@ mod tests {
         // Key 00..0f, message 00..07: vector 8 of the reference implementation.
         let secret = [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908];
         assert_eq!(siphash_2_4(secret, 0x0706_0504_0302_0100), 0x93f5_f579_9a93_2462);
+    }
+
+    #[test]
+    fn the_secret_of_the_keys_does_not_show() {
+        assert_eq!(format!("{:?}", MaskKeys::new([12345, 67890])), "MaskKeys { counter: 0, .. }");
     }
 
     #[test]

@@ -275,7 +275,7 @@ impl Connection {
         if starts {
             assembly.start(header.opcode == Opcode::Text);
         }
-        assembly.frames += 1;
+        assembly.frames = assembly.frames.saturating_add(1);
         assembly.frame_bytes_left = header.payload_bytes;
         assembly.frame_key = header.key.unwrap_or_default();
         assembly.frame_is_last = header.fin;
