@@ -77,6 +77,7 @@ export class Sidebar {
       item.remove();
       this.#items.delete(name);
       this.#asked.delete(name);
+      this.#looked.delete(name);
     }
     /** @type {HTMLElement | null} */
     let above = null;
@@ -113,7 +114,7 @@ export class Sidebar {
     const message = room.log.lastMessage;
     const typing = room.typingNames[0];
     const said = message ? `${message.from === this.#chat.user ? "You" : message.name}: ${(message.body ?? "").slice(0, PREVIEW_CHARS)}` : "";
-    const nothing = this.#looked.has(room.name) || room.head === 0 ? "Nothing said yet" : "";
+    const nothing = this.#looked.has(room.name) ? "Nothing said yet" : "";
     setText(part(".room-preview"), typing ? `${typing} is typing…` : said || nothing);
     setText(part(".room-time"), message ? shortTime(message.at, Date.now()) : "");
     setText(part(".badge"), room.unread > 0 ? badge(room.unread) : "");
@@ -131,6 +132,7 @@ export class Sidebar {
       if (this.#asking >= PREVIEWS_AT_ONCE) return;
       if (this.#asked.has(room.name)) continue;
       this.#asked.add(room.name);
+      if (room.head === 0) this.#looked.add(room.name);
       if (room.log.lastMessage || room.head === 0) continue;
       this.#asking += 1;
       room

@@ -3,7 +3,7 @@
 import { make } from "./dom.js";
 
 /** What ends a sentence rather than an address. */
-const TRAILING = /[.,;:!?'"»”’]+$/u;
+const TRAILING = ".,;:!?'\"»”’";
 
 /**
  * Splits a message into plain text and web addresses. Only `http` and `https` count: nothing else can be clicked.
@@ -14,9 +14,7 @@ export function splitLinks(text) {
   const parts = [];
   let done = 0;
   for (const match of text.matchAll(/https?:\/\/[^\s<>"]+/giu)) {
-    let address = match[0].replace(TRAILING, "");
-    // A closing bracket belongs to the sentence, unless the address opened it.
-    while (address.endsWith(")") && count(address, ")") > count(address, "(")) address = address.slice(0, -1).replace(TRAILING, "");
+    const address = withoutSentence(match[0]);
     const href = webAddress(address);
     if (!href) continue;
     if (match.index > done) parts.push({ text: text.slice(done, match.index) });
@@ -49,11 +47,19 @@ function webAddress(address) {
 }
 
 /**
- * @param {string} text
- * @param {string} char
+ * @param {string} text that starts with an address
+ * @returns {string} the address, without what closes the sentence around it
  */
-function count(text, char) {
-  return text.split(char).length - 1;
+function withoutSentence(text) {
+  let opened = text.split("(").length - text.split(")").length;
+  let end = text.length;
+  for (; end > 0; end--) {
+    const char = text.charAt(end - 1);
+    // A closing bracket belongs to the sentence, unless the address opened it.
+    if (char === ")" && opened < 0) opened += 1;
+    else if (!TRAILING.includes(char)) break;
+  }
+  return text.slice(0, end);
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
