@@ -71,7 +71,8 @@ fn a_token_that_expires_closes_with_4402_and_a_refused_one_with_4401() {
         node.hubs[0].receive(node.now, client.id, r#"{"t":"hello","token":"x"}"#);
         assert!(matches!(node.hubs[0].poll_effect(), Some(Effect::Authenticate { .. })));
         let expires_at = Some(node.now.monotonic + Duration::from_secs(60));
-        let identity = Identity { user: UserId::new("ann").unwrap(), name: "Ann".into(), token: None, expires_at };
+        let identity =
+            Identity { user: UserId::new("ann").unwrap(), name: "Ann".into(), token: None, expires_at };
         let result = if expires { Ok(identity) } else { Err(AuthError::Unauthorized("no")) };
         node.hubs[0].authenticated(node.now, client.id, result);
         node.settle();

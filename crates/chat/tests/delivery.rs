@@ -251,7 +251,8 @@ fn retention_that_overtakes_a_slow_reader_is_said() {
     let bob = node.member(0, "Bob", "lobby");
     chatter(&mut node, ann, 1, 20);
     let heard = node.hear(bob);
-    let gap = of(&heard, "behind").into_iter().find(|m| m["truncated"] == "retention").expect("a notice").clone();
+    let gap =
+        of(&heard, "behind").into_iter().find(|m| m["truncated"] == "retention").expect("a notice").clone();
     let seqs = seqs(&heard, "lobby");
     assert_eq!(seqs.first().copied(), gap["next"].as_u64());
     assert_eq!(seqs, (seqs[0]..=22).collect::<Vec<_>>());
@@ -295,10 +296,11 @@ fn a_busy_room_does_not_starve_the_others_of_a_connection() {
 
 #[test]
 fn history_pages_in_both_directions_and_is_bounded() {
-    let mut node = Node::with(1, HubLimits { sends: fast(), ..HubLimits::default() }, LedgerLimits {
-        sends: fast(),
-        ..LedgerLimits::default()
-    });
+    let mut node = Node::with(
+        1,
+        HubLimits { sends: fast(), ..HubLimits::default() },
+        LedgerLimits { sends: fast(), ..LedgerLimits::default() },
+    );
     let ann = node.member(0, "Ann", "lobby");
     chatter(&mut node, ann, 1, 299);
     node.hear(ann);
@@ -317,5 +319,8 @@ fn history_pages_in_both_directions_and_is_bounded() {
     let (all, more) = page(r#"{"t":"history","id":"1","room":"lobby","limit":1000000000}"#);
     assert_eq!((all, more), ((101..=300).collect(), true));
     assert_eq!(page(r#"{"t":"history","id":"1","room":"lobby","before":0}"#), (vec![], false));
-    assert_eq!(page(r#"{"t":"history","id":"1","room":"lobby","after":18446744073709551615}"#), (vec![], false));
+    assert_eq!(
+        page(r#"{"t":"history","id":"1","room":"lobby","after":18446744073709551615}"#),
+        (vec![], false)
+    );
 }

@@ -135,7 +135,10 @@ fn read_positions_move_forward_only_and_all_devices_are_told() {
     assert_eq!(of(&node.hear(phone), "read")[0]["seq"], 4);
     node.say(phone, r#"{"t":"read","room":"lobby","seq":999}"#);
     let heard = node.hear(phone);
-    assert_eq!((of(&heard, "read")[0]["seq"].as_u64(), of(&heard, "read")[0]["unread"].as_u64()), (Some(6), Some(0)));
+    assert_eq!(
+        (of(&heard, "read")[0]["seq"].as_u64(), of(&heard, "read")[0]["unread"].as_u64()),
+        (Some(6), Some(0))
+    );
 }
 
 #[test]

@@ -38,7 +38,8 @@ fn shape(value: &Value, path: &str, into: &mut BTreeSet<String>) {
 /// Every message of a conversation that uses the whole protocol, and the fields seen by type.
 fn spoken() -> BTreeMap<String, BTreeSet<String>> {
     let hub = HubLimits { tail_events_max: 2, ..HubLimits::default() };
-    let mut node = Node::with(2, hub, LedgerLimits { events_kept_per_room_max: Some(6), ..LedgerLimits::default() });
+    let mut node =
+        Node::with(2, hub, LedgerLimits { events_kept_per_room_max: Some(6), ..LedgerLimits::default() });
     let mut heard: Vec<Value> = Vec::new();
     let hello = |node: &mut Node, heard: &mut Vec<Value>, name: &str, hub: usize| -> Client {
         let client = node.open(hub);
@@ -73,12 +74,25 @@ fn spoken() -> BTreeMap<String, BTreeSet<String>> {
         heard.extend(node.hear(again));
     }
     heard.extend(node.hear(ann));
+    heard.extend(presence_in_full());
     let mut by_type: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for message in &heard {
         let t = message["t"].as_str().unwrap();
         shape(message, t, by_type.entry(t.to_owned()).or_default());
     }
     by_type
+}
+
+/// What a connection hears that did not read while people came and went.
+fn presence_in_full() -> Vec<Value> {
+    let hub = HubLimits { ephemeral_waiting_max: 1, ..HubLimits::default() };
+    let mut node = Node::with(1, hub, LedgerLimits::default());
+    let ann = node.member(0, "Ann", "lobby");
+    for other in ["Bob", "Carol", "Dan"] {
+        node.member(0, other, "lobby");
+        node.pass(Duration::from_secs(1));
+    }
+    node.hear(ann)
 }
 
 #[test]
@@ -124,12 +138,23 @@ fn every_server_example_has_the_fields_that_the_server_sends_and_no_others() {
 #[test]
 fn every_error_code_and_close_code_is_documented() {
     for code in [
-        "unknown_type", "bad_request", "already_open", "not_found", "not_member", "conflict", "too_large",
-        "rate_limited", "too_many_rooms", "overloaded", "unavailable",
+        "unknown_type",
+        "bad_request",
+        "already_open",
+        "not_found",
+        "not_member",
+        "conflict",
+        "too_large",
+        "rate_limited",
+        "too_many_rooms",
+        "overloaded",
+        "unavailable",
     ] {
         assert!(DOCUMENT.contains(&format!("| `{code}` |")), "{code}");
     }
-    for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 4001, 4002, 4003, 4400, 4401, 4402, 4409] {
+    for code in
+        [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 4001, 4002, 4003, 4400, 4401, 4402, 4409]
+    {
         assert!(DOCUMENT.contains(&format!("| {code} |")), "{code}");
     }
 }

@@ -138,7 +138,8 @@ impl Node {
     /// Time passes, and what is due is done.
     pub fn pass(&mut self, time: Duration) {
         let until = self.now.monotonic + time;
-        while let Some(due) = self.hubs.iter().filter_map(Hub::poll_timeout).min().filter(|due| *due <= until) {
+        while let Some(due) = self.hubs.iter().filter_map(Hub::poll_timeout).min().filter(|due| *due <= until)
+        {
             self.advance_to(due.max(self.now.monotonic));
             for index in 0..self.hubs.len() {
                 self.hubs[index].handle_timeout(self.now);
@@ -168,15 +169,20 @@ impl Node {
     fn carry_out(&mut self, index: usize, effect: Effect) {
         match effect {
             Effect::Wake(_) => {}
-            Effect::Close { connection, code, .. } => self.closes.push((Client { hub: index, id: connection }, code)),
+            Effect::Close { connection, code, .. } => {
+                self.closes.push((Client { hub: index, id: connection }, code))
+            }
             Effect::Request(request) => self.held.push(request),
-            Effect::Query { token, query } if self.hold_reads => self.held_reads.push_back((index, token, query)),
+            Effect::Query { token, query } if self.hold_reads => {
+                self.held_reads.push_back((index, token, query))
+            }
             Effect::Query { token, query } => self.reply(index, token, &query),
             Effect::Publish(bus) => self.publish(index, &bus),
             Effect::Authenticate { connection, name, .. } => {
                 let name = name.unwrap_or_else(|| "nameless".into());
                 let user = UserId::new(&name.to_lowercase()).unwrap();
-                let identity = Identity { user, name: (*name).into(), token: Some("token".into()), expires_at: None };
+                let identity =
+                    Identity { user, name: (*name).into(), token: Some("token".into()), expires_at: None };
                 self.hubs[index].authenticated(self.now, connection, Ok(identity));
             }
         }
@@ -218,7 +224,8 @@ impl Node {
 
     fn deliver(&mut self, commit: &Commit) {
         for index in 0..self.hubs.len() {
-            let answers = commit.answers.iter().filter(|(origin, ..)| usize::from(origin.worker) == index).cloned();
+            let answers =
+                commit.answers.iter().filter(|(origin, ..)| usize::from(origin.worker) == index).cloned();
             let events: &[Arc<Event>] = if self.deaf[index] { &[] } else { &commit.events };
             self.hubs[index].committed(self.now, events, answers.collect());
         }

@@ -1,0 +1,141 @@
+//! What the public listeners answer: the page, the chat, and whether this node is well.
+
+use crate::assets;
+use crate::endpoint::ChatEndpoint;
+use crate::worker::{ChatWorker, Shared};
+use http::StatusCode;
+use net::origin::{self, Allowed};
+use net::{Answer, Request, Site};
+use state::Health;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use ws::handshake::{self, ServerOffer};
+
+/// The query parameter that may carry a token, where that is allowed.
+const TOKEN_PARAMETER: &str = "access_token=";
+
+/// How the public site answers.
+#[derive(Clone, Debug)]
+pub(crate) struct SiteConfig {
+    pub(crate) allowed_origins: Allowed,
+    pub(crate) query_token_allowed: bool,
+    /// Set where the certificate is a real one.
+    pub(crate) strict_transport_security: bool,
+    pub(crate) websocket: Arc<ws::Config>,
+}
+
+/// The public site on one worker.
+pub(crate) struct ChatSite {
+    pub(crate) worker: Rc<ChatWorker>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) config: Arc<SiteConfig>,
+    pub(crate) draining: Arc<AtomicBool>,
+}
+
+impl Site for ChatSite {
+    type Endpoint = ChatEndpoint;
+
+    fn respond(&self, request: &Request<'_>) -> Answer<ChatEndpoint> {
+        let mut answer = match request.head.path() {
+            chat::protocol::PATH => self.chat(request),
+            "/healthz" => Answer::text(StatusCode::OK, "ok\n"),
+            "/readyz" => readiness(&self.shared, &self.draining),
+            path => assets::answer(path, request.head.header("if-none-match"))
+                .unwrap_or_else(|| Answer::text(StatusCode::NOT_FOUND, "There is nothing here.\n")),
+        };
+        if self.config.strict_transport_security
+            && request.secure
+            && let Answer::Response(response) = &mut answer
+        {
+            let two_years = http::HeaderValue::from_static("max-age=63072000");
+            response.headers_mut().insert(http::header::STRICT_TRANSPORT_SECURITY, two_years);
+        }
+        answer
+    }
+}
+
+impl ChatSite {
+    fn chat(&self, request: &Request<'_>) -> Answer<ChatEndpoint> {
+        if !handshake::is_websocket_request(request.head) {
+            let what =
+                "This is a WebSocket endpoint for the subprotocol stoa.chat.v1. See docs/protocol.md.\n";
+            let mut answer = Answer::text(StatusCode::UPGRADE_REQUIRED, what);
+            if let Answer::Response(response) = &mut answer {
+                let websocket = http::HeaderValue::from_static("websocket");
+                response.headers_mut().insert(http::header::UPGRADE, websocket);
+            }
+            return answer;
+        }
+        if origin::check(request.head, request.secure, &self.config.allowed_origins).is_err() {
+            return Answer::text(
+                StatusCode::FORBIDDEN,
+                "Pages of this origin may not connect. See --allow-origin.\n",
+            );
+        }
+        if self.draining.load(Ordering::Relaxed) {
+            return unavailable("This node is restarting.\n");
+        }
+        let offer = ServerOffer { subprotocols: &[chat::protocol::SUBPROTOCOL], subprotocol_required: true };
+        let accepted = match handshake::accept(request.head, &offer) {
+            Ok(accepted) => accepted,
+            Err(refusal) => return refused(&refusal),
+        };
+        let token = self.token(request);
+        let worker = Rc::clone(&self.worker);
+        Answer::Upgrade {
+            accepted,
+            endpoint: Box::new(move |wake| ChatEndpoint::open(worker, wake, token)),
+            config: Arc::clone(&self.config.websocket),
+        }
+    }
+
+    /// A token in the handshake: a header, or the query where that is allowed. Never logged.
+    fn token(&self, request: &Request<'_>) -> Option<Box<str>> {
+        let header = request.head.header("authorization").and_then(|value| value.split_once(' '));
+        let bearer = header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        if let Some((_, token)) = bearer {
+            return Some(token.trim().into());
+        }
+        let query = request.head.query().filter(|_| self.config.query_token_allowed)?;
+        query.split('&').find_map(|pair| pair.strip_prefix(TOKEN_PARAMETER)).map(Into::into)
+    }
+}
+
+/// 200 if this node can take new work, else 503 and why.
+pub(crate) fn readiness<E>(shared: &Shared, draining: &AtomicBool) -> Answer<E> {
+    if draining.load(Ordering::Relaxed) {
+        return unavailable("draining\n");
+    }
+    match shared.store.health() {
+        Health::Ready => Answer::text(StatusCode::OK, "ready\n"),
+        Health::WritesFailing(why) => unavailable(&format!("the store cannot write: {why}\n")),
+        Health::Damaged(why) => unavailable(&format!("the store is damaged: {why}\n")),
+        Health::Closed => unavailable("the store is closed\n"),
+    }
+}
+
+fn unavailable<E>(what: &str) -> Answer<E> {
+    let mut answer = Answer::text(StatusCode::SERVICE_UNAVAILABLE, what.to_owned());
+    if let Answer::Response(response) = &mut answer {
+        response.headers_mut().insert(http::header::RETRY_AFTER, http::HeaderValue::from_static("5"));
+    }
+    answer
+}
+
+fn refused<E>(refusal: &handshake::Refusal) -> Answer<E> {
+    let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut answer = Answer::text(status, format!("{}\n", refusal.sentence));
+    if let Answer::Response(response) = &mut answer {
+        for (name, value) in refusal.headers {
+            response.headers_mut().insert(*name, http::HeaderValue::from_static(value));
+        }
+    }
+    answer
+}
+
+impl std::fmt::Debug for ChatSite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatSite").finish_non_exhaustive()
+    }
+}
