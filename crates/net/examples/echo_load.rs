@@ -1,6 +1,8 @@
 //! Load for echo servers: `echo_load --url ws://127.0.0.1:9001/ --connections 64 --bytes 32 --in-flight 16 --seconds 5`.
 //!
-//! With `--idle PID` it opens the connections, sends nothing, and tells how much the resident memory of that process grew.
+//! Prints messages per second and, given `--server PID`, the CPU time that the server spent on each message. That number
+//! is worth more than the rate on a machine that others use too. With `--idle yes` nothing is sent, and the growth of the
+//! server's resident memory is printed.
 //!
 //! It must cost less than the server that it measures: all frames are the same and made once, and what comes back is
 //! compared with what must come back, not parsed. Several frames that return together are answered with one write.
@@ -20,7 +22,8 @@ struct Plan {
     bytes: usize,
     in_flight: usize,
     seconds: f64,
-    idle: Option<String>,
+    server: Option<String>,
+    idle: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -29,10 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())?;
     let line = runtime.block_on(async {
-        match &plan.idle {
-            Some(process) => measure_idle(&plan, process).await,
-            None => measure_echo(&plan).await,
-        }
+        if plan.idle { measure_idle(&plan).await } else { measure_echo(&plan).await }
     })?;
     std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes())?;
     std::process::exit(0)
@@ -46,7 +46,8 @@ impl Plan {
             bytes: 32,
             in_flight: 16,
             seconds: 5.0,
-            idle: None,
+            server: None,
+            idle: false,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(flag) = arguments.next() {
@@ -57,7 +58,8 @@ impl Plan {
                 "--bytes" => plan.bytes = value.parse()?,
                 "--in-flight" => plan.in_flight = value.parse()?,
                 "--seconds" => plan.seconds = value.parse()?,
-                "--idle" => plan.idle = Some(value),
+                "--server" => plan.server = Some(value),
+                "--idle" => plan.idle = value == "yes",
                 _ => return Err(format!("unknown flag {flag}").into()),
             }
         }
@@ -82,10 +84,12 @@ async fn measure_echo(plan: &Plan) -> Result<String, Box<dyn Error>> {
         }));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let (start, before) = (Instant::now(), count.get());
+    let spent = || plan.server.as_deref().map_or(Ok(0), cpu_nanoseconds);
+    let (start, before, spent_before) = (Instant::now(), count.get(), spent()?);
     tokio::time::sleep(Duration::from_secs_f64(plan.seconds)).await;
-    let rate = (count.get() - before) as f64 / start.elapsed().as_secs_f64();
-    Ok(format!("{rate:.0}\n"))
+    let messages = (count.get() - before) as f64;
+    let (rate, cpu) = (messages / start.elapsed().as_secs_f64(), (spent()? - spent_before) as f64 / messages);
+    Ok(format!("{rate:.0} messages/s {cpu:.0} ns/message\n"))
 }
 
 /// Keeps `in_flight` frames on their way.
@@ -142,7 +146,8 @@ fn frame(payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     frame
 }
 
-async fn measure_idle(plan: &Plan, process: &str) -> Result<String, Box<dyn Error>> {
+async fn measure_idle(plan: &Plan) -> Result<String, Box<dyn Error>> {
+    let process = plan.server.as_deref().ok_or("--idle needs --server")?;
     let before = resident_bytes(process)?;
     let mut open: Vec<Dialed> = Vec::new();
     for _ in 0..plan.connections {
@@ -159,4 +164,14 @@ fn resident_bytes(process: &str) -> Result<u64, Box<dyn Error>> {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
     let kibibytes: u64 = line.split_whitespace().nth(1).ok_or("no VmRSS")?.parse()?;
     Ok(kibibytes * 1024)
+}
+
+/// CPU time of all threads of a process.
+fn cpu_nanoseconds(process: &str) -> Result<u64, Box<dyn Error>> {
+    let mut sum = 0;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        sum += text.split_whitespace().next().ok_or("no schedstat")?.parse::<u64>()?;
+    }
+    Ok(sum)
 }

@@ -1,6 +1,6 @@
 //! An echo server, to measure: `echo_server --listen 127.0.0.1:9001 --workers 1 [--tls DIRECTORY]`.
 
-use net::echo::Echo;
+use net::echo::{self, Echo};
 use net::{Listen, Options, Tls, Workers};
 use std::error::Error;
 use std::path::Path;
@@ -22,8 +22,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut options = Options::new(workers.parse()?, []);
     options.listen.push(Listen { address: listen.parse()?, tls });
-    options.limits.pre_auth_connections_per_ip_max = 100_000;
-    let workers = Workers::start(options, |_| Echo::new(Arc::default()))?;
+    options.limits = echo::roomy_limits();
+    options.limits.pending_bytes_max = 64 << 20;
+    let config = Arc::new(echo::roomy_config());
+    let workers = Workers::start(options, move |_| Echo::new(Arc::clone(&config)))?;
     let mut output = std::io::stdout();
     std::io::Write::write_all(&mut output, format!("listening on {:?}\n", workers.addresses()).as_bytes())?;
     loop {

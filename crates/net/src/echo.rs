@@ -1,6 +1,7 @@
 //! A server that answers every message with the same message. For tests, conformance suites and measurements.
 
 use crate::endpoint::{Endpoint, Outgoing};
+use crate::limits::Limits;
 use crate::site::{Answer, Request, Site};
 use http::StatusCode;
 use std::sync::Arc;
@@ -18,6 +19,26 @@ impl Echo {
     pub fn new(config: Arc<ws::Config>) -> Self {
         Self { config }
     }
+}
+
+/// For whoever measures or tests on purpose, and sends what the defaults refuse: messages of 64 MiB, in up to a million
+/// fragments (section 9 of the Autobahn testsuite sends 16 MiB in 262,144), or nothing but empty messages.
+pub fn roomy_config() -> ws::Config {
+    let limits = ws::Limits {
+        frame_bytes_max: 64 << 20,
+        message_bytes_max: 64 << 20,
+        fragments_max: 1 << 20,
+        control_frames_per_second_max: 1_000_000,
+        control_frames_burst_max: 1_000_000,
+        empty_frames_per_second_max: 1_000_000,
+        empty_frames_burst_max: 1_000_000,
+    };
+    ws::Config { limits, ..ws::Config::default() }
+}
+
+/// Limits to go with [`roomy_config`]: room for a message of 64 MiB on its way back, and no limit per address.
+pub fn roomy_limits() -> Limits {
+    Limits { pending_bytes_max: 80 << 20, pre_auth_connections_per_ip_max: u32::MAX, ..Limits::default() }
 }
 
 /// The endpoint of [`Echo`].
