@@ -26,6 +26,11 @@ pub struct StoreConfig {
     pub busy_wait_max: Duration,
     /// Page cache of each connection to the database, in KiB. Default 32,768.
     pub cache_kib: u32,
+    /// Events that are kept in memory before they are filed under their room and client id. The more, the cheaper is
+    /// each message, and the longer takes a start after a crash. Default 32,768.
+    pub recent_events_max: usize,
+    /// The same in bytes. Default 32 MiB.
+    pub recent_bytes_max: usize,
     /// Time that opening may spend on checking the whole file for damage. Default 5 s.
     pub check_time_max: Duration,
 }
@@ -43,6 +48,8 @@ impl StoreConfig {
             readers: 2,
             busy_wait_max: Duration::from_secs(1),
             cache_kib: 32 * 1024,
+            recent_events_max: 32_768,
+            recent_bytes_max: 32 << 20,
             check_time_max: Duration::from_secs(5),
         }
     }

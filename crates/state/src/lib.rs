@@ -10,11 +10,13 @@ mod config;
 mod error;
 mod queue;
 mod reader;
+mod recent;
 mod rows;
 mod schema;
 mod stats;
 pub mod store;
 mod table;
+mod tails;
 mod writer;
 
 pub use config::StoreConfig;

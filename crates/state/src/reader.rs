@@ -5,10 +5,12 @@ use crate::rows::{self, EVENT_COLUMNS, unsigned};
 use crate::schema;
 use crate::stats::add;
 use crate::store::Shared;
+use crate::tails::Tail;
 use chat::ids::{RoomName, Seq, UserId};
 use chat::ledger::Refusal;
 use chat::reading::{Member, MemberList, Page, PageBuilder, Query, Range, Reader, Reply};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Events and members in one reply, whatever the query says.
@@ -23,7 +25,7 @@ pub(crate) struct Question {
 }
 
 /// Answers questions until the queue is closed. Runs on a thread of its own.
-pub(crate) fn run(shared: &Shared) {
+pub(crate) fn run(shared: &Arc<Shared>) {
     let mut reader = None;
     let mut questions = Vec::with_capacity(1);
     while shared.queries.take(&mut questions, 1, None) == Taken::Open {
@@ -41,7 +43,7 @@ pub(crate) fn run(shared: &Shared) {
     }
 }
 
-fn answer(shared: &Shared, reader: &mut Option<SqliteReader>, query: &Query) -> Reply {
+fn answer(shared: &Arc<Shared>, reader: &mut Option<SqliteReader>, query: &Query) -> Reply {
     let result = match reader {
         Some(reader) => reader.read(query),
         None => SqliteReader::open(shared).and_then(|opened| reader.insert(opened).read(query)),
@@ -63,6 +65,7 @@ fn answer(shared: &Shared, reader: &mut Option<SqliteReader>, query: &Query) -> 
 /// A [`Reader`] on a read-only connection.
 pub(crate) struct SqliteReader {
     connection: Connection,
+    shared: Arc<Shared>,
 }
 
 struct RoomFound {
@@ -73,8 +76,8 @@ struct RoomFound {
 }
 
 impl SqliteReader {
-    fn open(shared: &Shared) -> rusqlite::Result<Self> {
-        Ok(Self { connection: schema::connect_reader(&shared.config)? })
+    fn open(shared: &Arc<Shared>) -> rusqlite::Result<Self> {
+        Ok(Self { connection: schema::connect_reader(&shared.config)?, shared: shared.clone() })
     }
 }
 
@@ -82,6 +85,12 @@ impl Reader for SqliteReader {
     type Error = rusqlite::Error;
 
     fn read(&mut self, query: &Query) -> rusqlite::Result<Reply> {
+        let tail = match query {
+            Query::Page { room, range, limit, .. } => {
+                self.shared.tails.look(room, *range, (*limit).min(ROWS_MAX) as usize + 1)
+            }
+            Query::Members { .. } => None,
+        };
         // One snapshot for all statements, so that the parts of a reply agree.
         let snapshot = self.connection.unchecked_transaction()?;
         let (Query::Page { room: name, .. } | Query::Members { room: name, .. }) = query;
@@ -97,7 +106,8 @@ impl Reader for SqliteReader {
         }
         Ok(match query {
             Query::Page { range, limit, bytes_max, .. } => {
-                Reply::Page(page(&snapshot, name, &room, *range, (*limit).min(ROWS_MAX), *bytes_max)?)
+                let page = PageBuilder::new(*range, (*limit).min(ROWS_MAX), *bytes_max);
+                Reply::Page(fill_page(&snapshot, name, &room, *range, tail, page)?)
             }
             Query::Members { after, limit, .. } => {
                 Reply::Members(members(&snapshot, name, &room, after.as_ref(), (*limit).min(ROWS_MAX))?)
@@ -122,31 +132,65 @@ fn is_member(connection: &Connection, room: &RoomFound, user: &UserId) -> rusqli
     connection.prepare_cached(sql)?.exists(params![room.key, user.as_str()])
 }
 
-fn page(
+/// Fills a page from the log in the database and the tail that is not there yet.
+fn fill_page(
     connection: &Connection,
     name: &RoomName,
     room: &RoomFound,
     range: Range,
-    limit: u32,
-    bytes_max: u32,
+    tail: Option<Tail>,
+    mut page: PageBuilder,
 ) -> rusqlite::Result<Page> {
-    let (condition, seq) = match range {
-        Range::Before(before) => ("log.seq < ?2 ORDER BY log.seq DESC", before.unwrap_or(Seq::MAX)),
-        Range::After(after) => ("log.seq > ?2 ORDER BY log.seq", after),
-    };
-    let sql = format!(
-        "SELECT {EVENT_COLUMNS} FROM log JOIN user ON user.key = log.user WHERE log.room = ?1 AND {condition} LIMIT ?3"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![room.key, seq, i64::from(limit) + 1])?;
-    let mut page = PageBuilder::new(range, limit, bytes_max);
-    while let Some(row) = rows.next()? {
-        if !page.take(rows::event(name, row)?) {
-            break;
+    let head = tail.as_ref().map_or(room.head, |tail| tail.head);
+    let tail_first = tail.as_ref().map_or(Seq::MAX, |tail| tail.first);
+    let tail_events = tail.map(|tail| tail.events).unwrap_or_default();
+    // Retention may have passed the tail between the two looks.
+    let mut from_tail = tail_events.into_iter().filter(|event| event.seq >= room.first);
+    match range {
+        Range::Before(before) => {
+            if from_tail.all(|event| page.take(event)) {
+                let sql = "log.seq > ?2 AND log.seq < ?3 ORDER BY log.seq DESC";
+                from_log(
+                    connection,
+                    name,
+                    room,
+                    sql,
+                    [0, before.unwrap_or(Seq::MAX).min(tail_first)],
+                    &mut page,
+                )?;
+            }
+        }
+        Range::After(after) => {
+            let sql = "log.seq > ?2 AND log.seq < ?3 ORDER BY log.seq";
+            if from_log(connection, name, room, sql, [after, tail_first], &mut page)? {
+                from_tail.all(|event| page.take(event));
+            }
         }
     }
-    Ok(page.finish(name.clone(), room.first, room.head))
+    Ok(page.finish(name.clone(), room.first, head))
+}
+
+/// Returns whether there is room on the page for more.
+fn from_log(
+    connection: &Connection,
+    name: &RoomName,
+    room: &RoomFound,
+    condition: &str,
+    bounds: [Seq; 2],
+    page: &mut PageBuilder,
+) -> rusqlite::Result<bool> {
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} FROM log JOIN user ON user.key = log.user WHERE log.room = ?1 AND {condition}"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let [low, high] = bounds.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX));
+    let mut rows = statement.query([room.key, low, high])?;
+    while let Some(row) = rows.next()? {
+        if !page.take(rows::event(name, row)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn members(
@@ -161,9 +205,7 @@ fn members(
     let mut statement = connection.prepare_cached(sql)?;
     let values = params![room.key, after.map_or("", UserId::as_str), i64::from(limit) + 1];
     let found = statement.query_map(values, |row| {
-        let id = row.get_ref(0)?.as_str()?;
-        let user = UserId::new(id).map_err(|_| rusqlite::Error::InvalidColumnName(id.to_owned()))?;
-        Ok(Member { user, name: row.get(1)?, read: unsigned(row, 2)? })
+        Ok(Member { user: rows::user_id(row, 0)?, name: row.get(1)?, read: unsigned(row, 2)? })
     })?;
     let mut members = found.collect::<rusqlite::Result<Vec<_>>>()?;
     let more = members.len() > limit as usize;

@@ -2,36 +2,75 @@
 
 use chat::event::{Event, Kind};
 use chat::ids::{RoomName, UserId};
-use rusqlite::Row;
+use chat::table::{RoomKey, UserKey};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Row, Statement};
 use std::sync::{Arc, OnceLock};
 
 /// The columns that [`event`] reads, from `log` and `user`.
 pub(crate) const EVENT_COLUMNS: &str =
     "log.seq, log.messages, user.id, log.name, log.at_ms, log.kind, log.client, log.body";
 
+/// Takes the values that [`write`] binds, without an ordinal.
+pub(crate) const INSERT_LOG: &str = "INSERT INTO log (room, seq, messages, user, name, at_ms, kind, client, body) \
+                                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+/// Takes the values that [`write`] binds, with an ordinal.
+pub(crate) const INSERT_RECENT: &str = "INSERT INTO recent (room, seq, messages, user, name, at_ms, kind, client, body, ordinal) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
 pub(crate) const MESSAGE: i64 = 0;
 const JOIN: i64 = 1;
 const LEAVE: i64 = 2;
 
-/// The number of a kind of event.
-pub(crate) fn kind_number(kind: &Kind) -> i64 {
-    match kind {
-        Kind::Message { .. } => MESSAGE,
-        Kind::Join => JOIN,
-        Kind::Leave => LEAVE,
+/// Writes an event with [`INSERT_RECENT`] or [`INSERT_LOG`].
+pub(crate) fn write(
+    insert: &mut Statement<'_>,
+    room: RoomKey,
+    user: UserKey,
+    event: &Event,
+    ordinal: Option<u64>,
+) -> rusqlite::Result<()> {
+    let (kind, client, body) = match &event.kind {
+        Kind::Message { client_id, body } => {
+            (MESSAGE, Some(StoredClientId::from(&**client_id)), Some(&**body))
+        }
+        Kind::Join => (JOIN, None, None),
+        Kind::Leave => (LEAVE, None, None),
+    };
+    insert.raw_bind_parameter(1, room.0 as i64)?;
+    insert.raw_bind_parameter(2, event.seq as i64)?;
+    insert.raw_bind_parameter(3, event.messages as i64)?;
+    insert.raw_bind_parameter(4, user.0 as i64)?;
+    insert.raw_bind_parameter(5, &event.name)?;
+    insert.raw_bind_parameter(6, event.at_ms as i64)?;
+    insert.raw_bind_parameter(7, kind)?;
+    insert.raw_bind_parameter(8, client)?;
+    insert.raw_bind_parameter(9, body)?;
+    if let Some(ordinal) = ordinal {
+        insert.raw_bind_parameter(10, ordinal as i64)?;
     }
+    insert.raw_execute()?;
+    Ok(())
+}
+
+/// A room's name from a row.
+pub(crate) fn room_name(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomName> {
+    RoomName::new(row.get_ref(column)?.as_str()?).map_err(|_| damaged(column))
+}
+
+/// A user's id from a row.
+pub(crate) fn user_id(row: &Row<'_>, column: usize) -> rusqlite::Result<UserId> {
+    UserId::new(row.get_ref(column)?.as_str()?).map_err(|_| damaged(column))
+}
+
+fn damaged(column: usize) -> rusqlite::Error {
+    let cause = "a value that Stoa does not write";
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, cause.into())
 }
 
 /// An event from a row of [`EVENT_COLUMNS`].
 pub(crate) fn event(room: &RoomName, row: &Row<'_>) -> rusqlite::Result<Arc<Event>> {
-    let damaged = |column| {
-        rusqlite::Error::FromSqlConversionFailure(
-            column,
-            rusqlite::types::Type::Text,
-            "a value that Stoa does not write".into(),
-        )
-    };
     let text = |column| -> rusqlite::Result<&str> { Ok(row.get_ref(column)?.as_str()?) };
     let kind = match row.get::<_, i64>(5)? {
         MESSAGE => Kind::Message { client_id: row.get::<_, ClientId>(6)?.0, body: text(7)?.into() },
@@ -43,7 +82,7 @@ pub(crate) fn event(room: &RoomName, row: &Row<'_>) -> rusqlite::Result<Arc<Even
         room: room.clone(),
         seq: unsigned(row, 0)?,
         messages: unsigned(row, 1)?,
-        from: UserId::new(text(2)?).map_err(|_| damaged(2))?,
+        from: user_id(row, 2)?,
         name: text(3)?.into(),
         at_ms: unsigned(row, 4)?,
         kind,

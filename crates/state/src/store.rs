@@ -6,6 +6,7 @@ use crate::queue::Queue;
 use crate::reader::{self, Question};
 use crate::schema;
 use crate::stats::{Counters, Health, Stats, add};
+use crate::tails::Tails;
 use crate::writer::Writer;
 use chat::event::Event;
 use chat::ledger::{Answer, Origin, Request};
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) sinks: Vec<Arc<dyn Sink>>,
     pub(crate) appends: Queue<Request>,
     pub(crate) queries: Queue<Question>,
+    pub(crate) tails: Tails,
     pub(crate) counters: Counters,
     health: Mutex<Health>,
 }
@@ -78,13 +80,15 @@ impl Store {
         let shared = Arc::new(Shared {
             appends: Queue::new(config.append_queue_max),
             queries: Queue::new(config.query_queue_max),
+            tails: Tails::default(),
             counters: Counters::default(),
             health: Mutex::new(Health::Ready),
             config,
             sinks,
         });
+        let writer =
+            Writer::new(shared.clone(), opened.connection).map_err(|error| schema::explain(&path, &error))?;
         let mut store = Self { epoch: opened.epoch, path, shared, threads: Vec::new(), lock };
-        let writer = Writer::new(store.shared.clone(), opened.connection);
         store.spawn("store-writer", move || writer.run())?;
         for i in 0..store.shared.config.readers.clamp(1, 16) {
             let shared = store.shared.clone();

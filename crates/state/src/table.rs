@@ -1,20 +1,29 @@
 //! The ledger's table in SQLite.
 
-use crate::rows::{self, EVENT_COLUMNS, StoredClientId, kind_number, unsigned};
-use chat::event::{Event, Kind};
+use crate::recent::Recent;
+use crate::rows::{self, EVENT_COLUMNS, INSERT_RECENT, StoredClientId, unsigned};
+use chat::event::Event;
 use chat::ids::{RoomName, Seq, UserId};
 use chat::table::{Position, RoomKey, RoomRow, Table, UserKey, UserRow};
-use rusqlite::{Connection, OptionalExtension, ToSql, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, params};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A [`Table`] on a connection with an open transaction.
 pub(crate) struct SqliteTable<'a> {
     connection: &'a Connection,
+    recent: &'a mut Recent,
+    // Used for every message, so they are looked up once per batch.
+    find_send: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
 }
 
 impl<'a> SqliteTable<'a> {
-    pub(crate) fn new(connection: &'a Connection) -> Self {
-        Self { connection }
+    pub(crate) fn new(connection: &'a Connection, recent: &'a mut Recent) -> rusqlite::Result<Self> {
+        let find_send = connection
+            .prepare_cached("SELECT seq FROM send WHERE room = ?1 AND client = ?2 AND user = ?3")?;
+        let insert = connection.prepare_cached(INSERT_RECENT)?;
+        Ok(Self { connection, recent, find_send, insert })
     }
 
     fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> rusqlite::Result<usize> {
@@ -43,7 +52,8 @@ impl Table for SqliteTable<'_> {
             let (members, saved) = (unsigned(row, 5)?, unsigned(row, 6)?);
             Ok(RoomRow { key: RoomKey(unsigned(row, 0)?), gone, head, members, saved })
         });
-        row.optional()
+        let row = row.optional()?;
+        Ok(row.map(|row| RoomRow { head: self.recent.head(row.key).unwrap_or(row.head), ..row }))
     }
 
     fn create_room(&mut self, name: &RoomName) -> rusqlite::Result<RoomKey> {
@@ -72,10 +82,8 @@ impl Table for SqliteTable<'_> {
         let sql = "SELECT room.name FROM member JOIN room ON room.key = member.room WHERE member.user = ?1 \
                    ORDER BY room.name LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let names = statement.query_map(params![user.0 as i64, limit as i64], |row| {
-            let name = row.get_ref(0)?.as_str()?;
-            RoomName::new(name).map_err(|_| rusqlite::Error::InvalidColumnName(name.to_owned()))
-        })?;
+        let names =
+            statement.query_map(params![user.0 as i64, limit as i64], |row| rows::room_name(row, 0))?;
         names.collect()
     }
 
@@ -123,24 +131,29 @@ impl Table for SqliteTable<'_> {
 
     fn newest_own(&mut self, room: RoomKey, after: Seq) -> rusqlite::Result<Vec<(UserKey, Position)>> {
         // SQLite takes the other columns from the row that has the maximum.
-        let sql = "SELECT user, max(seq), messages FROM log WHERE room = ?1 AND seq > ?2 AND kind = ?3 \
-                   GROUP BY user ORDER BY user";
+        let sql = "SELECT user, max(seq), messages FROM log WHERE room = ?1 AND seq > ?2 AND kind = ?3 GROUP BY user";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let newest = statement.query_map([room.0 as i64, after as i64, rows::MESSAGE], |row| {
+        let filed = statement.query_map([room.0 as i64, after as i64, rows::MESSAGE], |row| {
             let read = Position { seq: unsigned(row, 1)?, messages: unsigned(row, 2)? };
             Ok((UserKey(unsigned(row, 0)?), read))
         })?;
-        newest.collect()
+        let mut newest = filed.collect::<rusqlite::Result<BTreeMap<_, _>>>()?;
+        newest.extend(self.recent.messages(room, after));
+        Ok(newest.into_iter().collect())
     }
 
     fn find_send(&mut self, room: RoomKey, user: UserKey, client_id: &str) -> rusqlite::Result<Option<Seq>> {
-        let sql = "SELECT seq FROM send WHERE room = ?1 AND client = ?2 AND user = ?3";
-        let mut statement = self.connection.prepare_cached(sql)?;
+        if let Some(seq) = self.recent.find_send(room, user, client_id) {
+            return Ok(Some(seq));
+        }
         let values = params![room.0 as i64, StoredClientId::from(client_id), user.0 as i64];
-        statement.query_row(values, |row| unsigned(row, 0)).optional()
+        self.find_send.query_row(values, |row| unsigned(row, 0)).optional()
     }
 
     fn event(&mut self, room: RoomKey, name: &RoomName, seq: Seq) -> rusqlite::Result<Option<Arc<Event>>> {
+        if let Some(event) = self.recent.event(room, seq) {
+            return Ok(Some(event.clone()));
+        }
         let sql = format!(
             "SELECT {EVENT_COLUMNS} FROM log JOIN user ON user.key = log.user WHERE log.room = ?1 AND log.seq = ?2"
         );
@@ -149,34 +162,13 @@ impl Table for SqliteTable<'_> {
     }
 
     fn append(&mut self, room: RoomKey, user: UserKey, event: &Arc<Event>) -> rusqlite::Result<()> {
-        let (client, body) = match &event.kind {
-            Kind::Message { client_id, body } => (Some(StoredClientId::from(&**client_id)), Some(&**body)),
-            Kind::Join | Kind::Leave => (None, None),
-        };
-        let (room, user, seq) = (room.0 as i64, user.0 as i64, event.seq as i64);
-        self.execute(
-            "INSERT INTO log (room, seq, messages, user, name, at_ms, kind, client, body) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![
-                room,
-                seq,
-                event.messages as i64,
-                user,
-                event.name,
-                event.at_ms as i64,
-                kind_number(&event.kind),
-                client,
-                body
-            ],
-        )?;
-        if let Some(client) = client {
-            let sql = "INSERT INTO send (room, client, user, seq) VALUES (?1, ?2, ?3, ?4)";
-            self.execute(sql, params![room, client, user, seq])?;
-        }
-        Ok(())
+        self.recent.append(&mut self.insert, room, user, event)
     }
 
     fn trim(&mut self, room: RoomKey, last: Seq) -> rusqlite::Result<Position> {
+        if self.recent.event(room, last).is_some() {
+            self.recent.file_room(self.connection, room, usize::MAX)?;
+        }
         let (room, last) = (room.0 as i64, last as i64);
         let sql = "SELECT seq, messages FROM log WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1";
         let gone = self.connection.prepare_cached(sql)?.query_row([room, last], |row| {

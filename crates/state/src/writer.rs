@@ -4,10 +4,12 @@
 //! runs the next batch gathers, so batches grow with the load and nobody waits for a timer.
 
 use crate::queue::Taken;
+use crate::recent::Recent;
 use crate::schema;
 use crate::stats::{Health, add};
 use crate::store::{Delivery, Shared};
 use crate::table::SqliteTable;
+use chat::ids::{RoomName, Seq};
 use chat::ledger::{Answer, Commit, Ledger, Origin, Refusal, Request};
 use rusqlite::{Connection, ErrorCode};
 use std::sync::Arc;
@@ -19,7 +21,17 @@ const RETRY: Duration = Duration::from_secs(1);
 
 const UNAVAILABLE: Refusal = Refusal::Unavailable { retry_ms: RETRY.as_millis() as u64 };
 
+/// How many events are filed along with a commit, besides twice its own.
+const FILED_PER_COMMIT: usize = 64;
+
+/// After this time without requests, all that is recent is filed, a step at a time.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+
+/// How many events are filed in a step when nothing else is to do: some milliseconds of work.
+const FILED_WHEN_IDLE: usize = 1024;
+
 type Answers = Vec<(Origin, Box<str>, Answer)>;
+type Filed = Vec<(RoomName, Seq)>;
 
 /// The writer's thread.
 pub(crate) struct Writer {
@@ -27,8 +39,12 @@ pub(crate) struct Writer {
     ledger: Ledger,
     /// None after an error that leaves the connection in doubt.
     connection: Option<Connection>,
+    /// None when the table must be read again, because a transaction failed.
+    recent: Option<Recent>,
     started: Instant,
     last_ms: u64,
+    /// When nothing has come for so long that there is time to tidy up.
+    idle_at: Duration,
     failing: bool,
 }
 
@@ -43,10 +59,20 @@ enum Failed {
 }
 
 impl Writer {
-    pub(crate) fn new(shared: Arc<Shared>, connection: Connection) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, connection: Connection) -> rusqlite::Result<Self> {
         let ledger = Ledger::new(shared.config.ledger.clone());
+        let recent = Some(load_recent(&shared, &connection)?);
         let connection = Some(connection);
-        Self { shared, ledger, connection, started: Instant::now(), last_ms: 0, failing: false }
+        Ok(Self {
+            shared,
+            ledger,
+            connection,
+            recent,
+            started: Instant::now(),
+            last_ms: 0,
+            idle_at: Duration::ZERO,
+            failing: false,
+        })
     }
 
     /// Runs until the queue is closed and empty.
@@ -54,6 +80,9 @@ impl Writer {
         let shared = self.shared.clone();
         let mut requests = Vec::new();
         while shared.appends.take(&mut requests, shared.config.batch_max, self.next_wake()) == Taken::Open {
+            if !requests.is_empty() {
+                self.idle_at = self.started.elapsed() + IDLE_AFTER;
+            }
             self.batch(std::mem::take(&mut requests));
         }
         self.end();
@@ -64,7 +93,9 @@ impl Writer {
         if self.failing {
             return Some(RETRY);
         }
-        self.ledger.save_due().map(|due| due.saturating_sub(self.started.elapsed()))
+        let unfiled = self.recent.as_ref().is_some_and(|recent| recent.len() > 0);
+        let due = [self.ledger.save_due(), unfiled.then_some(self.idle_at)];
+        due.into_iter().flatten().min().map(|due| due.saturating_sub(self.started.elapsed()))
     }
 
     fn batch(&mut self, requests: Vec<Request>) {
@@ -74,9 +105,10 @@ impl Writer {
         }
         let now_ms = self.now_ms();
         match self.transact(requests, now_ms) {
-            Ok(commit) => {
+            Ok((commit, filed)) => {
                 self.shared.counters.committed(count, commit.events.len(), started.elapsed());
                 self.recovered();
+                self.shared.tails.update(&commit.events, &filed);
                 self.deliver(commit.events.into(), commit.answers);
             }
             Err((failed, answers)) => {
@@ -87,26 +119,40 @@ impl Writer {
     }
 
     /// One transaction. Returns only what is durable, or refusals of everything.
-    fn transact(&mut self, requests: Vec<Request>, now_ms: u64) -> Result<Commit, (Failed, Answers)> {
+    fn transact(
+        &mut self,
+        requests: Vec<Request>,
+        now_ms: u64,
+    ) -> Result<(Commit, Filed), (Failed, Answers)> {
         if let Err(failed) = self.reconnect() {
             return Err((failed, refuse_all(requests)));
         }
-        let Some(connection) = &self.connection else {
+        let (Some(connection), Some(recent)) = (&self.connection, &mut self.recent) else {
             return Err((Failed::Doubtful("no connection".into()), refuse_all(requests)));
         };
-        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-            return Err((Failed::from(&error), refuse_all(requests)));
-        }
-        let now = self.started.elapsed();
-        let applied = self.ledger.apply(&mut SqliteTable::new(connection), now, now_ms, requests);
-        let (error, answers) = match applied {
-            Ok(commit) => match connection.execute_batch("COMMIT") {
-                Ok(()) => return Ok(commit),
-                Err(error) => (error, commit.refuse(&UNAVAILABLE)),
-            },
-            Err(failure) => (failure.error, failure.answers),
+        let begun = connection.execute_batch("BEGIN IMMEDIATE");
+        let mut table = match begun.and_then(|()| SqliteTable::new(connection, recent)) {
+            Ok(table) => table,
+            Err(error) => return Err((Failed::from(&error), refuse_all(requests))),
         };
-        Err((Failed::from(&error), answers))
+        let (now, count) = (self.started.elapsed(), requests.len());
+        let commit = match self.ledger.apply(&mut table, now, now_ms, requests) {
+            Ok(commit) => commit,
+            Err(failure) => return Err((Failed::from(&failure.error), failure.answers)),
+        };
+        drop(table);
+        let config = &self.shared.config;
+        // Filing keeps up with what arrives, or is ahead of it when little does.
+        let filed = if count == 0 && now >= self.idle_at {
+            recent.file_some(connection, 0, 0, FILED_WHEN_IDLE)
+        } else {
+            let budget = 2 * count + FILED_PER_COMMIT;
+            recent.file_some(connection, config.recent_events_max, config.recent_bytes_max, budget)
+        };
+        match filed.and_then(|()| connection.execute_batch("COMMIT")) {
+            Ok(()) => Ok((commit, recent.take_filed())),
+            Err(error) => Err((Failed::from(&error), commit.refuse(&UNAVAILABLE))),
+        }
     }
 
     /// Makes the connection usable again after an error, or says why that is not possible.
@@ -118,12 +164,16 @@ impl Writer {
             })?;
             self.connection = Some(opened.connection);
         }
+        if let (Some(connection), None) = (&self.connection, &self.recent) {
+            self.recent = Some(load_recent(&self.shared, connection).map_err(|error| Failed::from(&error))?);
+        }
         Ok(())
     }
 
     fn failed(&mut self, failed: Failed) {
         add(&self.shared.counters.failures, 1);
         self.ledger.forget();
+        self.recent = None;
         let rolled_back = match &self.connection {
             Some(connection) if !connection.is_autocommit() => connection.execute_batch("ROLLBACK").is_ok(),
             _ => true,
@@ -177,19 +227,28 @@ impl Writer {
         self.last_ms
     }
 
-    /// Writes read positions and folds the write-ahead log into the database.
+    /// Writes read positions, files everything and folds the write-ahead log into the database.
     fn end(&mut self) {
-        let Some(connection) = &self.connection else { return };
-        let saved = connection
-            .execute_batch("BEGIN IMMEDIATE")
-            .and_then(|()| self.ledger.save_all(&mut SqliteTable::new(connection)))
-            .and_then(|()| connection.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"));
-        if let Err(error) = saved {
+        if let Err(error) = self.save_everything() {
             tracing::warn!(%error, "cannot save the read positions of the last second");
         }
         let commits = self.shared.counters.commits.load(Ordering::Relaxed);
         tracing::info!(commits, "the store is closed");
     }
+
+    fn save_everything(&mut self) -> rusqlite::Result<()> {
+        let (Some(connection), Some(recent)) = (&self.connection, &mut self.recent) else { return Ok(()) };
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        self.ledger.save_all(&mut SqliteTable::new(connection, recent)?)?;
+        recent.file_some(connection, 0, 0, usize::MAX)?;
+        connection.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+}
+
+fn load_recent(shared: &Shared, connection: &Connection) -> rusqlite::Result<Recent> {
+    let recent = Recent::load(connection)?;
+    shared.tails.replace(recent.events());
+    Ok(recent)
 }
 
 fn refuse_all(requests: Vec<Request>) -> Answers {

@@ -35,7 +35,22 @@ CREATE TABLE member (
 CREATE INDEX member_by_user ON member (user);
 CREATE INDEX member_by_id ON member (room, id);
 
--- The rooms' logs. The head of a room is its last row.
+-- Events in order of arrival over all rooms, before they are filed in log and send. A few that are filed already may
+-- stand here still: those whose seq log has reached.
+CREATE TABLE recent (
+    ordinal  INTEGER PRIMARY KEY,
+    room     INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    user     INTEGER NOT NULL,
+    name     TEXT    NOT NULL,
+    at_ms    INTEGER NOT NULL,
+    kind     INTEGER NOT NULL,
+    client   ANY,
+    body     TEXT
+) STRICT;
+
+-- The rooms' logs. Only what is not filed yet comes after a room's last row.
 CREATE TABLE log (
     room     INTEGER NOT NULL,
     seq      INTEGER NOT NULL,
@@ -49,7 +64,7 @@ CREATE TABLE log (
     PRIMARY KEY (room, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Client ids, for idempotency. The client id comes before the user, so that ids which grow with time are appended.
+-- Client ids of the messages in log, for idempotency. The client id comes before the user, so that ids which grow with time are appended.
 CREATE TABLE send (
     room   INTEGER NOT NULL,
     client ANY     NOT NULL,
