@@ -37,6 +37,9 @@ export class MessageList {
   /** The rows stand for the events from `#from` to `#to`, shown or not. */
   #from = 1;
   #to = 0;
+  /** @type {RoomEvent[]} live events up to `#to` that get their rows in the next frame: one layout does for many */
+  #waiting = [];
+  #frame = 0;
   /** Grows with every change of room, so that answers for the former one are told. */
   #opened = 0;
   #stuck = true;
@@ -61,9 +64,11 @@ export class MessageList {
     const resized = new ResizeObserver(() => this.#stickToBottom());
     resized.observe(this.#log);
     resized.observe(byId("pending"));
-    for (const type of ["focus", "visibilitychange"]) {
-      (type === "focus" ? window : document).addEventListener(type, () => this.#markRead());
-    }
+    window.addEventListener("focus", () => this.#markRead());
+    document.addEventListener("visibilitychange", () => {
+      this.#flush();
+      this.#markRead();
+    });
     chat.on("event", ({ room, event }) => room === this.#room && this.#arrived(event));
     chat.on("restart", ({ room, reason }) => room === this.#room && void this.open(room, reason));
     chat.on("room", (room) => room === this.#room && this.#paintJump());
@@ -91,6 +96,8 @@ export class MessageList {
     try {
       const events = around ? await this.#eventsAround(room) : await room.before(room.log.last + 1, PAGE_EVENTS);
       if (opened !== this.#opened) return;
+      // What came while these were on their way was not for this view yet.
+      if (!around) events.push(...room.log.after(events.at(-1)?.seq ?? room.log.last, ROWS_MAX));
       this.#from = events[0]?.seq ?? room.log.last + 1;
       this.#to = events.at(-1)?.seq ?? room.log.last;
       this.#append(events);
@@ -111,6 +118,7 @@ export class MessageList {
     this.#opened += 1;
     this.#room = null;
     this.#rows = [];
+    this.#waiting = [];
     this.#rowsElement.replaceChildren();
     this.#pending.close();
     this.#stuck = true;
@@ -163,19 +171,39 @@ export class MessageList {
     const wasReading = this.#stuck && attached && hasAttention();
     if (this.#isForeign(event) && room.unread === 1 && !wasReading) this.#moveDivider(event.seq - 1);
     // A full window stays with its reader; the end comes back when they scroll down.
-    if (attached && (this.#stuck || this.#rows.length < ROWS_MAX)) {
-      this.#append([event]);
+    if (attached && (this.#stuck || this.#rows.length + this.#waiting.length < ROWS_MAX)) {
+      this.#waiting.push(event);
       this.#to = event.seq;
-      if (this.#stuck) this.#dropRows("top");
-      this.#stickToBottom();
     }
     this.#markRead();
+    // A hidden page has no frames: its rows are made when it is seen again, or when there are too many of them.
+    if (this.#waiting.length >= 2 * ROWS_MAX) this.#flush();
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#flush());
+  }
+
+  /** Makes the rows of the events that wait for them. */
+  #flush() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    if (!this.#room || !this.#ready) return;
+    const events = this.#waiting;
+    this.#waiting = [];
+    if (events.length > ROWS_MAX) {
+      // None of the old rows would be left: do not make those in between either.
+      for (const { element } of this.#rows.splice(0)) element.remove();
+      events.splice(0, events.length - ROWS_MAX);
+      this.#from = events[0]?.seq ?? this.#from;
+    }
+    this.#append(events);
+    if (this.#stuck) this.#dropRows("top");
     this.#paintPending();
+    this.#stickToBottom();
     this.#paint();
   }
 
   /** @param {number} seq */
   #moveDivider(seq) {
+    this.#flush();
     const index = this.#rows.findIndex((row) => row.event.seq === this.#dividerSeq);
     this.#dividerAfter = seq;
     this.#dividerSeq = null;
@@ -285,6 +313,7 @@ export class MessageList {
       const events = await room.before(this.#from, PAGE_EVENTS);
       if (opened !== this.#opened) return;
       this.#loadingOlder = false;
+      this.#flush();
       this.#keepPosition(() => {
         this.#from = events[0]?.seq ?? room.first;
         this.#prepend(events);
@@ -309,6 +338,7 @@ export class MessageList {
       const events = await room.after(this.#to, PAGE_EVENTS);
       if (opened !== this.#opened) return;
       this.#loadingNewer = false;
+      this.#flush();
       this.#stuck = false;
       this.#keepPosition(() => {
         this.#append(events);
@@ -378,9 +408,7 @@ export class MessageList {
   sent() {
     if (!this.#atEnd()) return this.jumpToEnd();
     this.#stuck = true;
-    this.#paintPending();
-    this.#stickToBottom();
-    this.#paint();
+    this.#flush();
   }
 }
 

@@ -46,7 +46,7 @@ export async function conversation(stage, tag) {
     await write(bob.page, "Yes, on my phone");
     await sees(ann.page, "Yes, on my phone");
     await write(ann.page, "Nice to see you");
-    await sees(bob.page, "Nice to see you");
+    for (const { page } of [ann, bob]) await sees(page, "Nice to see you");
     assert.equal((await logState(ann.page)).rows, 5);
     assert.equal(await ann.page.locator("#pending .row").count(), 0);
   });
