@@ -31,9 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())?;
-    let line = runtime.block_on(async {
-        if plan.idle { measure_idle(&plan).await } else { measure_echo(&plan).await }
-    })?;
+    let line = runtime
+        .block_on(async { if plan.idle { measure_idle(&plan).await } else { measure_echo(&plan).await } })?;
     std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes())?;
     std::process::exit(0)
 }

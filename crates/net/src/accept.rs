@@ -81,7 +81,9 @@ fn enter<S: Site>(
                 local.counters.tls_failed.add(1);
                 return;
             };
-            http1::serve(stream, peer, Some(facts), site, local, visit).await;
+            // A task of its own, because this one is as large as the handshake.
+            let serving = Box::pin(http1::serve(stream, peer, Some(facts), site, local, visit));
+            drop(tokio::task::spawn_local(serving));
         })),
     }
 }

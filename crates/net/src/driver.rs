@@ -43,10 +43,13 @@ pub struct Driver<S, E: Endpoint> {
     /// Output that the kernel did not take.
     pending: Option<Box<Pending>>,
     /// Input that was read and not yet handled: what came with the handshake, or what a full output left over.
-    held: Option<Box<[u8]>>,
+    #[expect(clippy::box_collection, reason = "rare, and half the size of a vector in every connection")]
+    held: Option<Box<Vec<u8>>>,
     /// A timer of its own, for connections on a thread where no worker rings the alarms.
     sleep: Option<Pin<Box<Sleep>>>,
     phase: Phase,
+    /// In `Ending` and `Shut`: when the connection is over at the latest, in milliseconds.
+    until_ms: u64,
 }
 
 /// How far a connection is.
@@ -56,11 +59,10 @@ enum Phase {
     New,
     /// Messages may flow.
     Running,
-    /// The WebSocket has ended and the endpoint knows. What is left is to write the rest and to close the transport,
-    /// until this time at the latest.
-    Ending { until: Duration },
+    /// The WebSocket has ended and the endpoint knows. What is left is to write the rest and to close the transport.
+    Ending,
     /// As `Ending`, and our side of the transport is shut: only the peer's end is awaited.
-    Shut { until: Duration },
+    Shut,
     /// All is over.
     Gone,
 }
@@ -96,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
         local.counters.websockets_open.add(1);
         local.counters.websockets_opened.add(1);
         let endpoint = endpoint(Wake(Rc::clone(&signal)));
-        let held = (!leftover.is_empty()).then(|| leftover.into_boxed_slice());
+        let held = (!leftover.is_empty()).then(|| Box::new(leftover));
         Self {
             connection,
             endpoint,
@@ -107,6 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
             held,
             sleep: None,
             phase: Phase::New,
+            until_ms: 0,
         }
     }
 
@@ -171,8 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
             self.local.counters.drained.add(1);
             self.call(now, cork, Endpoint::on_drain);
         }
-        let (code, reason) = *close;
-        self.connection.close(now, code, &reason, cork);
+        self.connection.close(now, close.code, &close.reason, cork);
     }
 
     /// Reads while there is something to read, the output flows, and others need not wait too long. True if messages
@@ -259,7 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
             if cork.len() >= WRITE_QUANTUM_BYTES {
                 self.flush(cx, now, cork)?;
                 if self.pending.is_some() && !input.is_empty() {
-                    self.held = Some(Box::from(&*input));
+                    self.held = Some(Box::new(input.to_vec()));
                     return Ok(());
                 }
             }
@@ -339,21 +341,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
             if transport_ended {
                 return Err(Stop::Gone);
             }
-            self.phase = Phase::Ending { until: now + self.local.limits.linger_timeout };
+            self.phase = Phase::Ending;
+            self.until_ms = (now + self.local.limits.linger_timeout).as_millis() as u64;
         }
-        if let Phase::Ending { until } = self.phase
+        if self.phase == Phase::Ending
             && self.pending.is_none()
             && let Poll::Ready(result) = Pin::new(&mut self.stream).poll_shutdown(cx)
         {
             result?;
-            self.phase = Phase::Shut { until };
+            self.phase = Phase::Shut;
         }
-        if let Phase::Shut { .. } = self.phase {
+        if self.phase == Phase::Shut {
             self.discard(cx, b)?;
         }
-        if let Phase::Ending { until } | Phase::Shut { until } = self.phase
-            && now >= until
-        {
+        if matches!(self.phase, Phase::Ending | Phase::Shut) && now >= Duration::from_millis(self.until_ms) {
             self.local.counters.cut_late.add(1);
             return Err(Stop::Gone);
         }
@@ -380,7 +381,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
     fn deadline(&self) -> Option<Duration> {
         let write = self.pending.as_ref().map(|pending| pending.since() + self.local.limits.write_timeout);
         match self.phase {
-            Phase::Ending { until } | Phase::Shut { until } => Some(until),
+            Phase::Ending | Phase::Shut => Some(Duration::from_millis(self.until_ms)),
             _ if self.only_output_matters() => write,
             _ => write.into_iter().chain(self.connection.poll_timeout()).min(),
         }

@@ -49,12 +49,18 @@ const ASKED: u8 = 64;
 /// What a connection's task and everybody else on the worker share. Small: there is one per connection.
 pub(crate) struct Signal {
     waker: Cell<Option<Waker>>,
-    close: Cell<Option<Box<(CloseCode, Box<str>)>>>,
+    close: Cell<Option<Box<Close>>>,
     /// The tick for which the worker's alarms hold this signal; 0 for none.
     pub(crate) armed: Cell<u32>,
     /// Where the worker's list of connections holds this signal.
     pub(crate) slot: Cell<u32>,
     flags: Cell<u8>,
+}
+
+/// A close that was asked for.
+pub(crate) struct Close {
+    pub(crate) code: CloseCode,
+    pub(crate) reason: Box<str>,
 }
 
 impl Signal {
@@ -89,7 +95,7 @@ impl Signal {
     pub(crate) fn request_close(&self, code: CloseCode, reason: &str, with: u8) {
         if !self.is_closing() {
             self.flags.set(self.flags.get() | ASKED);
-            self.close.set(Some(Box::new((code, reason.into()))));
+            self.close.set(Some(Box::new(Close { code, reason: reason.into() })));
             self.raise(CLOSE | with);
         }
     }
@@ -122,7 +128,7 @@ impl Signal {
         now & flags
     }
 
-    pub(crate) fn take_close(&self) -> Option<Box<(CloseCode, Box<str>)>> {
+    pub(crate) fn take_close(&self) -> Option<Box<Close>> {
         self.close.take()
     }
 

@@ -1,4 +1,5 @@
 //! The driver of one connection, on a stream that the test controls: what is read, what is taken, what is counted.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
 
 mod rig;
 
@@ -476,7 +477,8 @@ fn a_silent_peer_is_asked_and_then_given_up() {
 }
 
 #[test]
-fn an_idle_connection_owns_no_buffer_and_is_small() {
+fn an_idle_connection_is_small() {
+    // With tokio's header and trailer it must fit into 384 bytes: tasks come in multiples of 128.
     let size = size_of::<Driver<tokio::net::TcpStream, EchoEndpoint>>();
-    assert!(size <= 352, "the future of an open connection has {size} bytes");
+    assert!(size <= 280, "the future of an open connection has {size} bytes");
 }

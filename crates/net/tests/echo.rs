@@ -1,4 +1,5 @@
 //! An echo server and its clients, over real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
 
 use net::echo::Echo;
 use net::{DialError, DialOptions, OwnedMessage, Socket, Workers};

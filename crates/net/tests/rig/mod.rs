@@ -1,4 +1,5 @@
 //! What the tests of this crate share: a server with small limits, and a client that sends any bytes it likes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use net::{Limits, Options, Site, Worker, Workers};
