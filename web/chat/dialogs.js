@@ -67,13 +67,18 @@ export class Dialogs {
   askName(named, { first = false, note = "" } = {}) {
     const { dialog, field, note: noteElement } = partsOf("name");
     this.#named = named;
-    byId("name-cancel").hidden = first;
+    byId("name-cancel").hidden = byId("forget").hidden = first;
     setText(byId("name-title"), first ? "Welcome to Stoa" : "Your name");
     setText(noteElement, note);
     field.value = first ? "" : this.#chat.name;
     if (!dialog.open) dialog.showModal();
     field.focus();
     field.select();
+  }
+
+  /** Closes the question for a name without an answer. */
+  closeName() {
+    partsOf("name").dialog.close();
   }
 
   askRoom() {

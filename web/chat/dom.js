@@ -71,6 +71,6 @@ export function initials(name) {
 export function hue(user) {
   let hash = 0;
   for (const char of user) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) >>> 0;
-  // Twelve hues that are easy to tell apart are better than 360 that are not.
-  return (hash % 12) * 30;
+  // Hues that can be told apart are better than 360 that cannot.
+  return (hash % 24) * 15;
 }

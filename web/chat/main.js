@@ -99,7 +99,7 @@ async function enter(name) {
     await chat.join(name);
     if (roomInAddress() === name) follow();
   } catch (error) {
-    if (error instanceof StoaError) announcer.say(`${name} cannot be entered. ${error.message}`);
+    if (error instanceof StoaError) setText(byId("welcome-text"), `${name} cannot be entered. ${error.message}`);
   } finally {
     entering = "";
   }
@@ -138,12 +138,21 @@ function askFirstName(note) {
   }, { first: true, note });
 }
 
+/** This browser is somebody else's from now on. */
+function forget() {
+  dialogs.closeName();
+  chat.forget();
+  sidebar.paintMe();
+  askFirstName();
+}
+
 function wireButtons() {
   for (const id of ["open-join", "welcome-join"]) byId(id).addEventListener("click", () => dialogs.askRoom());
   byId("join-lobby").addEventListener("click", () => goTo("lobby"));
   byId("open-name").addEventListener("click", () => dialogs.askName((name) => name !== chat.name && chat.rename(name)));
   byId("open-keys").addEventListener("click", () => dialogs.showKeys());
   byId("leave").addEventListener("click", () => shown && dialogs.askLeave(shown));
+  byId("forget").addEventListener("click", forget);
   byId("back").addEventListener("click", toRooms);
   setUpShortcuts({
     busy: () => dialogs.isOpen,

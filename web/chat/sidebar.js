@@ -113,9 +113,11 @@ export class Sidebar {
     const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (button.querySelector(name));
     const message = room.log.lastMessage;
     const typing = room.typingNames[0];
-    const said = message ? `${message.from === this.#chat.user ? "You" : message.name}: ${(message.body ?? "").slice(0, PREVIEW_CHARS)}` : "";
-    const nothing = this.#looked.has(room.name) ? "Nothing said yet" : "";
-    setText(part(".room-preview"), typing ? `${typing} is typing…` : said || nothing);
+    paintPreview(part(".room-preview"), {
+      who: typing ?? (message ? (message.from === this.#chat.user ? "You" : message.name) : ""),
+      what: typing ? " is typing…" : message ? (message.body ?? "").slice(0, PREVIEW_CHARS) : this.#looked.has(room.name) ? "Nothing said yet" : "",
+      between: message && !typing ? ": " : "",
+    });
     setText(part(".room-time"), message ? shortTime(message.at, Date.now()) : "");
     setText(part(".badge"), room.unread > 0 ? badge(room.unread) : "");
     const others = Math.max(0, room.online - 1);
@@ -146,4 +148,14 @@ export class Sidebar {
         });
     }
   }
+}
+
+/**
+ * Names and texts are kept apart, so that one written from right to left does not turn the other around.
+ * @param {HTMLElement} element
+ * @param {{who: string, between: string, what: string}} preview
+ */
+function paintPreview(element, { who, between, what }) {
+  if (element.textContent === `${who}${between}${what}`) return;
+  element.replaceChildren(make("bdi", { text: who }), between, make("bdi", { text: what }));
 }

@@ -112,11 +112,19 @@ export function shortTime(at, now) {
  * @returns {string} who is typing, in words; empty for nobody
  */
 export function typingText(names) {
-  const [first, second] = names;
+  const [first, second] = names.map(isolated);
   if (first === undefined) return "";
   if (second === undefined) return `${first} is typing…`;
   if (names.length === 2) return `${first} and ${second} are typing…`;
   return `${first} and ${names.length - 1} others are typing…`;
+}
+
+/**
+ * @param {string} name
+ * @returns {string} the name, fenced off if it is written from right to left or wants to turn what follows it
+ */
+function isolated(name) {
+  return /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufefc]/u.test(name) ? `\u2068${name}\u2069` : name;
 }
 
 /**

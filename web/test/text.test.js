@@ -57,6 +57,7 @@ test("who is typing is told in words for any number", () => {
   assert.equal(typingText(["Bob"]), "Bob is typing…");
   assert.equal(typingText(["Bob", "Carol"]), "Bob and Carol are typing…");
   assert.equal(typingText(["Bob", "Carol", "Dan"]), "Bob and 2 others are typing…");
+  assert.equal(typingText(["زهرة"]), "\u2068زهرة\u2069 is typing…", "the name must not turn the sentence around");
 });
 
 test("initials are letters, whatever the name is made of", () => {

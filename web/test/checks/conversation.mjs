@@ -196,4 +196,18 @@ export async function conversation(stage, tag) {
     await page.click("#theme");
     assert.equal(await background(), light);
   });
+
+  await stage.check("who is forgotten here comes back as somebody else", async () => {
+    const { page } = ann;
+    await page.click("#open-name");
+    await page.click("#forget");
+    await page.waitForSelector("#name-cancel", { state: "hidden" });
+    assert.equal(await page.locator(".room-item").count(), 0);
+    assert.equal(await page.evaluate(() => localStorage.getItem("stoa:token")), null);
+    await page.keyboard.type("Somebody Else");
+    await page.keyboard.press("Enter");
+    await goTo(page, room);
+    await reads(page, "#rows .row:last-child .notice", /^Somebody Else joined/);
+    assert.equal(await page.locator("#rows .mine").count(), 0);
+  });
 }
