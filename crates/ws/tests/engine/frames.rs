@@ -108,6 +108,19 @@ fn memory_kept_after_a_small_message_is_freed_when_the_peer_goes_silent() {
 }
 
 #[test]
+fn an_unfinished_message_survives_a_silence_in_which_memory_is_freed() {
+    let mut server = Peer::server();
+    server.feed(&masked(TEXT_START, b"before "));
+    server.advance(Duration::from_secs(40));
+    assert_eq!(server.sent(), b"\x89\x04\0\0\0\x01");
+    assert_eq!(server.feed(&masked(LAST, b"and after")), [text("before and after")]);
+    let ping = masked(PING, b"slow");
+    server.feed(&ping[..8]);
+    server.advance(Duration::from_secs(40));
+    assert_eq!(server.feed(&ping[8..]), [Seen::Ping(b"slow".to_vec())]);
+}
+
+#[test]
 fn w01_a_frame_masked_in_the_wrong_direction_is_1002() {
     check_fails(&unmasked(TEXT, b"hello"), violated(Violation::Unmasked));
     check_fails(&unmasked(PING, b""), violated(Violation::Unmasked));
@@ -160,8 +173,11 @@ fn w05_fragments_out_of_order_are_1002() {
 fn w06_a_length_that_is_not_minimal_is_1002() {
     let not_minimal = violated(Violation::LengthNotMinimal);
     for length in [0, 5, 125] {
-        check_fails(&[BINARY, 0xfe, 0, length, 1, 2, 3, 4], not_minimal.clone());
-        check_fails(&[BINARY, 0xff, 0, 0, 0, 0, 0, 0, 0, length, 1, 2, 3, 4], not_minimal.clone());
+        for header in [&[BINARY, 0xfe, 0, length][..], &[BINARY, 0xff, 0, 0, 0, 0, 0, 0, 0, length]] {
+            check_fails(&[header, &[1, 2, 3, 4]].concat(), not_minimal.clone());
+            let whole_frame = [header, &[1, 2, 3, 4], &[0; 125][..usize::from(length)]].concat();
+            check_fails(&whole_frame, not_minimal.clone());
+        }
     }
     check_fails(&[BINARY, 0xff, 0, 0, 0, 0, 0, 0, 0x01, 0x2c, 1, 2, 3, 4], not_minimal.clone());
     check_fails(&[BINARY, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4], not_minimal);
@@ -207,11 +223,21 @@ fn a_frame_at_the_limit_passes_and_one_byte_more_is_1009() {
     let limits = Limits { frame_bytes_max: 200, ..Limits::default() };
     let mut server = Peer::new(Role::Server, config(limits.clone()));
     assert_eq!(server.feed(&masked(BINARY, &[1; 200])), [Seen::Binary(vec![1; 200])]);
-    check_fails_with(config(limits), &masked(BINARY, &[1; 201])[..8], End::PeerExceeded(Limit::FrameBytes));
+    check_fails_with(
+        config(limits.clone()),
+        &masked(BINARY, &[1; 201])[..8],
+        End::PeerExceeded(Limit::FrameBytes),
+    );
+    check_fails_with(config(limits), &masked(BINARY, &[1; 201]), End::PeerExceeded(Limit::FrameBytes));
     let limits = Limits { message_bytes_max: 200, ..Limits::default() };
     let mut server = Peer::new(Role::Server, config(limits.clone()));
     assert_eq!(server.feed(&masked(BINARY, &[1; 200])), [Seen::Binary(vec![1; 200])]);
-    check_fails_with(config(limits), &masked(BINARY, &[1; 201])[..8], End::PeerExceeded(Limit::MessageBytes));
+    check_fails_with(
+        config(limits.clone()),
+        &masked(BINARY, &[1; 201])[..8],
+        End::PeerExceeded(Limit::MessageBytes),
+    );
+    check_fails_with(config(limits), &masked(BINARY, &[1; 201]), End::PeerExceeded(Limit::MessageBytes));
 }
 
 #[test]
@@ -411,6 +437,7 @@ fn w19_a_close_that_is_never_answered_ends_at_its_deadline() {
     server.connection.close(server.now, CloseCode::GOING_AWAY, "drain", &mut server.output);
     assert_eq!(server.sent(), unmasked(CLOSE, &close_body(1001, "drain")));
     assert_eq!(server.connection.state(), State::Closing);
+    assert_eq!(server.connection.poll_timeout(), Some(server.now + Duration::from_secs(5)));
     server.advance(Duration::from_millis(4999));
     assert_eq!(server.connection.end(), None);
     server.advance(Duration::from_millis(1));
@@ -429,6 +456,17 @@ fn w19_a_transport_that_ends_without_close_is_1006() {
         assert_eq!((server.connection.state(), server.connection.buffered_bytes()), (State::Closed, 0));
         assert_eq!(server.sent(), b"");
     }
+}
+
+#[test]
+fn w19_nothing_is_sent_behind_our_close_whatever_the_peer_does() {
+    let mut server = Peer::server();
+    server.connection.close(server.now, CloseCode::NORMAL, "", &mut server.output);
+    assert_eq!(server.sent(), unmasked(CLOSE, &close_body(1000, "")));
+    assert!(server.connection.send_prepared(&Prepared::text("x"), &mut server.output).is_err());
+    server.feed(&masked(0x83, b"broken"));
+    assert_eq!(server.connection.end(), Some(&violated(Violation::ReservedOpcode(3))));
+    assert_eq!((server.connection.state(), server.sent()), (State::Closed, vec![]));
 }
 
 #[test]

@@ -121,6 +121,17 @@ fn an_answer_in_the_same_instant_counts() {
 }
 
 #[test]
+fn what_was_heard_in_the_instant_of_the_ping_is_no_answer() {
+    let mut server = Peer::server();
+    server.advance(SECOND);
+    server.feed(&masked(TEXT, b"before the ping"));
+    server.connection.ping(server.now, b"?", &mut server.output).unwrap();
+    assert_eq!(server.connection.poll_timeout(), Some(server.now + 20 * SECOND));
+    server.advance(20 * SECOND);
+    assert_eq!(server.connection.end(), Some(&End::PeerTimedOut(Timeout::Pong)));
+}
+
+#[test]
 fn only_the_answer_to_the_latest_ping_measures() {
     let mut server = Peer::server();
     server.connection.ping(server.now, b"one", &mut server.output).unwrap();
