@@ -1,1 +1,3 @@
 //! The simulated world, load, histories and checkers.
+
+pub mod load;
