@@ -12,7 +12,6 @@ import { hasPlace, markPending, pendingRow } from "./rows.js";
 const REASONS = /** @type {Record<string, string>} */ ({
   not_member: "You are not in this room any more.",
   too_large: "It is too long.",
-  internal: "The server had a problem.",
 });
 
 /** The unconfirmed messages of the open room. */

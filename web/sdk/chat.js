@@ -340,6 +340,8 @@ export class StoaChat extends Emitter {
       case "error":
         if (this.#outbox.refused(message)) return;
         break;
+      case "behind":
+        return this.#tookBehind(message);
       case "presence":
       case "typing":
       case "read":
@@ -406,6 +408,15 @@ export class StoaChat extends Emitter {
     if (again) this.#platform.clock.setTimeout(() => this.state.phase === "open" && this.#resume(), RESUME_AGAIN_MS);
   }
 
+  /** @param {import("./protocol.js").Behind} behind The server feeds on from its log; only a loss is of interest. */
+  #tookBehind(behind) {
+    const room = this.#rooms.get(behind.room);
+    if (!room?.receiving || !behind.truncated || behind.next <= room.log.last + 1) return;
+    this.#restart(room, behind.next - 1, behind.truncated);
+    room.first = behind.next;
+    this.emit("room", room);
+  }
+
   /** @param {import("./protocol.js").Presence | import("./protocol.js").Typing | import("./protocol.js").Read} notice */
   #tookNotice(notice) {
     const room = this.#rooms.get(notice.room);
@@ -467,7 +478,7 @@ export class StoaChat extends Emitter {
    * @param {string} reason
    */
   #restart(room, last, reason) {
-    room.restart(last);
+    room.restart(last, reason);
     this.emit("restart", { room, reason });
   }
 

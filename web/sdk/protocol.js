@@ -68,11 +68,11 @@ export const DEFAULT_LIMITS = {
  * @typedef {RoomEvent & {t: "event", room: string}} EventMessage
  * @typedef {{t: "page", id: string, room: string, first: number, head: number, more: boolean, events: RoomEvent[]}} Page
  * @typedef {{t: "members", id: string, room: string, count: number, more: boolean, members: Member[]}} Members
- * @typedef {{t: "presence", room: string, online: number, users?: OnlineUser[]}} Presence
+ * @typedef {{t: "presence", room: string, online: number, users?: OnlineUser[], full?: boolean}} Presence
  * @typedef {{t: "typing", room: string, user: string, name: string}} Typing
  * @typedef {{t: "read", room: string, user: string, seq: number, unread: number}} Read
  * @typedef {{t: "pong", id: string, time: number}} Pong
- * @typedef {{t: "behind", room: string, next: number, head: number}} Behind
+ * @typedef {{t: "behind", room: string, next: number, head: number, truncated?: string}} Behind
  * @typedef {{t: "bye", reason: string, reconnect_ms_min: number, reconnect_ms_max: number}} Bye
  * @typedef {{t: "error", id?: string, room?: string, code: string, message: string, retry_ms?: number}} ErrorMessage
  * @typedef {Welcome | Joined | Resumed | Left | Rooms | Ack | EventMessage | Page | Members | Presence | Typing | Read | Pong | Behind | Bye | ErrorMessage} ServerMessage

@@ -217,8 +217,8 @@ export class Room {
   /** @param {import("./protocol.js").Presence} presence */
   takePresence(presence) {
     this.online = presence.online;
-    // Without names the room has outgrown them; old ones would only mislead.
-    if (!presence.users) this.users.clear();
+    // Without names the room has outgrown them, and with all of them the old ones are of no use.
+    if (!presence.users || presence.full) this.users.clear();
     for (const user of presence.users ?? []) {
       if (user.devices > 0) this.users.set(user.user, user);
       else this.users.delete(user.user);
@@ -251,13 +251,19 @@ export class Room {
     for (const user of [...this.#typing.keys()]) this.#stopTyping(user);
   }
 
-  /** The log does not go on from what is held: starts anew after `last`. @param {number} last */
-  restart(last) {
+  /**
+   * The log does not go on from what is held: starts anew after `last`.
+   * @param {number} last
+   * @param {string} reason
+   */
+  restart(last, reason) {
     this.log.restart(last);
-    this.head = last;
+    this.head = Math.max(last, reason === "retention" ? this.head : 0);
+    this.#countedTo = last;
+    // After a loss the numbers still mean the same events; in all other cases the server knows better.
+    if (reason === "retention") return;
     this.read = 0;
     this.#readToSay = 0;
-    this.#countedTo = last;
   }
 
   /** The user is no longer a member: no timer may outlive that. */

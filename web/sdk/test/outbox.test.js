@@ -94,9 +94,9 @@ test("a refusal for good waits for the user, and the next message goes on", asyn
   const { chat, room, socket } = await inLobby();
   const first = room.send("one");
   const second = room.send("two");
-  socket().say({ t: "error", id: first, room: "lobby", code: "internal", message: "A bug." });
+  socket().say({ t: "error", id: first, room: "lobby", code: "not_member", message: "Join first." });
   assert.deepEqual(socket().of("send").map((send) => send.id), [first, second]);
-  assert.deepEqual(chat.outbox().map(({ id, state, error }) => [id, state, error?.code]), [[first, "failed", "internal"], [second, "waiting", undefined]]);
+  assert.deepEqual(chat.outbox().map(({ id, state, error }) => [id, state, error?.code]), [[first, "failed", "not_member"], [second, "waiting", undefined]]);
   socket().say({ t: "ack", id: second, room: "lobby", seq: 6, at: 1 });
   chat.retry(String(first));
   assert.equal(socket().of("send").at(-1).id, first, "the same id: it may have been stored after all");
@@ -116,7 +116,7 @@ test("after a conflict a retry takes a new id", async () => {
 test("a discarded message is gone, also after a reload", async () => {
   const { chat, room, socket, store } = await inLobby();
   const id = room.send("one");
-  socket().say({ t: "error", id, room: "lobby", code: "internal", message: "A bug." });
+  socket().say({ t: "error", id, room: "lobby", code: "not_member", message: "Join first." });
   chat.discard(String(id));
   assert.deepEqual(chat.outbox(), []);
   assert.deepEqual(rig({}, store).chat.outbox(), []);

@@ -77,6 +77,17 @@ test("what is truncated starts anew where the server says", async () => {
   }
 });
 
+test("a slow reader is fed on without a loss, or told of it", async () => {
+  const { socket, told, room } = await inLobby();
+  socket().say({ t: "behind", room: "lobby", next: 6, head: 90 });
+  socket().say(message(6));
+  socket().say({ t: "behind", room: "lobby", next: 50, head: 90, truncated: "retention" });
+  socket().say(message(50));
+  assert.deepEqual(seqs(told("event")), [6, 50]);
+  assert.deepEqual(told("restart").map(({ reason }) => reason), ["retention"]);
+  assert.equal(room.first, 50);
+});
+
 test("another epoch means: forget every seq, start from the heads", async () => {
   const { socket, told, clock, welcome } = await inLobby();
   socket().say(message(6));
@@ -240,6 +251,9 @@ test("presence replaces what was known, user by user", async () => {
   assert.equal(room.online, 2);
   socket().say({ t: "presence", room: "lobby", online: 2000 });
   assert.equal(room.users.size, 0, "a crowd has no names");
+  socket().say({ t: "presence", room: "lobby", online: 1, users: [{ user: "bob", name: "Bob", devices: 1 }] });
+  socket().say({ t: "presence", room: "lobby", online: 1, users: [{ user: "dan", name: "Dan", devices: 1 }], full: true });
+  assert.deepEqual([...room.users.keys()], ["dan"], "a full list leaves nobody over");
 });
 
 test("a shown room asks who is online again after a reconnect", async () => {
@@ -285,7 +299,7 @@ test("an answer to an old question does not disturb a log that started anew", as
   const { socket, room } = await inLobby();
   const asked = room.before(6, 2);
   const { id } = socket().of("history")[0];
-  room.restart(5);
+  room.restart(5, "epoch");
   socket().say({ t: "page", id, room: "lobby", first: 1, head: 5, more: true, events: [message(4), message(5)] });
   await asked;
   assert.equal(room.log.oldest, 6);

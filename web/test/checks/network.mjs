@@ -109,7 +109,7 @@ async function refused(stage, frank, room) {
       const message = JSON.parse(String(data));
       if (message.t !== "send" || refusals === 0) return server.send(data);
       refusals -= 1;
-      client.send(JSON.stringify({ t: "error", id: message.id, room: message.room, code: "internal", message: "A bug." }));
+      client.send(JSON.stringify({ t: "error", id: message.id, room: message.room, code: "not_member", message: "Join the room first." }));
     });
   });
   await page.reload();
@@ -119,7 +119,7 @@ async function refused(stage, frank, room) {
   await stage.check("a refused message stays, says why, and can be sent again", async () => {
     refusals = 2;
     await write(page, "refuse me");
-    await reads(page, "#pending .failure", /^Not sent. The server had a problem./);
+    await reads(page, "#pending .failure", /^Not sent. You are not in this room any more./);
     await stage.picture(page, "phone-dark-failed");
     await page.click('[data-action="retry"]');
     await reads(page, "#pending .failure", /^Not sent/);
