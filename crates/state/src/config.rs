@@ -31,7 +31,10 @@ pub struct StoreConfig {
     pub recent_events_max: usize,
     /// The same in bytes. Default 32 MiB.
     pub recent_bytes_max: usize,
-    /// Time that opening may spend on checking the whole file for damage. Default 5 s.
+    /// Largest size of the database in bytes, without its write-ahead log. Beyond it sends are refused as if the disk
+    /// were full. Default: as large as the disk allows.
+    pub database_bytes_max: Option<u64>,
+    /// Time that opening may spend on checking the whole file for damage; 0 leaves the check out. Default 5 s.
     pub check_time_max: Duration,
 }
 
@@ -50,6 +53,7 @@ impl StoreConfig {
             cache_kib: 32 * 1024,
             recent_events_max: 32_768,
             recent_bytes_max: 32 << 20,
+            database_bytes_max: None,
             check_time_max: Duration::from_secs(5),
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`store`](crate::store), then the writer, then the schema.
 
+mod checkpoint;
 mod config;
 mod error;
 mod queue;

@@ -1,5 +1,6 @@
 //! The store as the workers see it: bounded queues in, a [`Sink`] per worker out.
 
+use crate::checkpoint;
 use crate::config::StoreConfig;
 use crate::error::OpenError;
 use crate::queue::Queue;
@@ -86,10 +87,12 @@ impl Store {
             config,
             sinks,
         });
-        let writer =
-            Writer::new(shared.clone(), opened.connection).map_err(|error| schema::explain(&path, &error))?;
+        let (checkpoints, checkpointer) = checkpoint::pair(shared.clone());
+        let writer = Writer::new(shared.clone(), opened.connection, checkpoints)
+            .map_err(|error| schema::explain(&path, &error))?;
         let mut store = Self { epoch: opened.epoch, path, shared, threads: Vec::new(), lock };
         store.spawn("store-writer", move || writer.run())?;
+        store.spawn("store-checkpoint", move || checkpointer.run())?;
         for i in 0..store.shared.config.readers.clamp(1, 16) {
             let shared = store.shared.clone();
             store.spawn(&format!("store-reader-{i}"), move || reader::run(&shared))?;

@@ -3,6 +3,7 @@
 //! It takes everything that is queued, carries it out in one transaction, commits, and only then delivers. While a commit
 //! runs the next batch gathers, so batches grow with the load and nobody waits for a timer.
 
+use crate::checkpoint::{self, Checkpoints};
 use crate::queue::Taken;
 use crate::recent::Recent;
 use crate::schema;
@@ -20,6 +21,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const RETRY: Duration = Duration::from_secs(1);
 
 const UNAVAILABLE: Refusal = Refusal::Unavailable { retry_ms: RETRY.as_millis() as u64 };
+
+/// Writes a few pages, to see whether that is possible again.
+const PROBE: &str = "INSERT OR REPLACE INTO meta VALUES ('probe', randomblob(16384))";
 
 /// How many events are filed along with a commit, besides twice its own.
 const FILED_PER_COMMIT: usize = 64;
@@ -41,6 +45,7 @@ pub(crate) struct Writer {
     connection: Option<Connection>,
     /// None when the table must be read again, because a transaction failed.
     recent: Option<Recent>,
+    checkpoints: Checkpoints,
     started: Instant,
     last_ms: u64,
     /// When nothing has come for so long that there is time to tidy up.
@@ -59,11 +64,16 @@ enum Failed {
 }
 
 impl Writer {
-    pub(crate) fn new(shared: Arc<Shared>, connection: Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        connection: Connection,
+        checkpoints: Checkpoints,
+    ) -> rusqlite::Result<Self> {
         let ledger = Ledger::new(shared.config.ledger.clone());
         let recent = Some(load_recent(&shared, &connection)?);
         let connection = Some(connection);
         Ok(Self {
+            checkpoints,
             shared,
             ledger,
             connection,
@@ -110,6 +120,9 @@ impl Writer {
                 self.recovered();
                 self.shared.tails.update(&commit.events, &filed);
                 self.deliver(commit.events.into(), commit.answers);
+                if let Some(connection) = &self.connection {
+                    self.checkpoints.committed(connection, count);
+                }
             }
             Err((failed, answers)) => {
                 self.failed(failed);
@@ -141,9 +154,18 @@ impl Writer {
             Err(failure) => return Err((Failed::from(&failure.error), failure.answers)),
         };
         drop(table);
+        if self.failing
+            && count == 0
+            && let Err(error) = connection.execute(PROBE, [])
+        {
+            return Err((Failed::from(&error), Vec::new()));
+        }
         let config = &self.shared.config;
         // Filing keeps up with what arrives, or is ahead of it when little does.
-        let filed = if count == 0 && now >= self.idle_at {
+        // While the disk is full, filing would only take up what the log needs to be folded.
+        let filed = if self.failing {
+            Ok(())
+        } else if count == 0 && now >= self.idle_at {
             recent.file_some(connection, 0, 0, FILED_WHEN_IDLE)
         } else {
             let budget = 2 * count + FILED_PER_COMMIT;
@@ -196,6 +218,10 @@ impl Writer {
     fn recovered(&mut self) {
         if self.failing {
             self.failing = false;
+            if let Some(connection) = &self.connection {
+                // Gives the log's space back first of all, in case the disk is almost full.
+                checkpoint::fold(connection);
+            }
             tracing::info!("the store writes again");
             self.shared.set_health(Health::Ready);
         }

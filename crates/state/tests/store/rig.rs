@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Longer than anything here takes; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
@@ -94,6 +94,11 @@ impl Worker {
     pub(crate) fn ask_all(&mut self, mut requests: Vec<Request>) -> Vec<Answer> {
         let count = requests.len();
         self.store.submit(&mut requests).expect("fits into the queue");
+        self.answers(count)
+    }
+
+    /// The next answers.
+    pub(crate) fn answers(&mut self, count: usize) -> Vec<Answer> {
         let mut answers = Vec::new();
         while answers.len() < count {
             match self.heard.recv_timeout(PATIENCE).expect("an answer") {
