@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EVENTS_HELD_MAX, RoomLog } from "../log.js";
+import { QUESTIONS_MAX } from "../requests.js";
 import { lobby, message, resumed, rig, settle } from "./rig.js";
 
 /** A client that receives the lobby, at seq 5. @param {Partial<import("../chat.js").StoaChatOptions>} [options] */
@@ -293,6 +294,14 @@ test("a question is asked again on the next connection, and given up after its t
   const failed = assert.rejects(asked, { code: "timeout" });
   await clock.advance(20_000);
   await failed;
+});
+
+test("questions that wait have an end, and are given up when the client is closed", async () => {
+  const { chat, room } = await inLobby();
+  const asked = Array.from({ length: QUESTIONS_MAX }, () => assert.rejects(room.listMembers(), { code: "closed" }));
+  await assert.rejects(room.listMembers(), { code: "too_many_requests" });
+  chat.close();
+  await Promise.all(asked);
 });
 
 test("an answer to an old question does not disturb a log that started anew", async () => {

@@ -26,6 +26,16 @@ export async function conversation(stage, tag) {
     await reads(ann.page, "#rows .notice", /^Ann Lee joined/);
   });
 
+  await stage.check("every module of the page is asked for at once", async () => {
+    const late = await ann.page.evaluate(() => {
+      const preloaded = [...document.querySelectorAll("link[rel=modulepreload]")].map((link) => /** @type {HTMLLinkElement} */ (link).href);
+      const named = [...preloaded, ...[...document.scripts].map((script) => script.src)];
+      const loaded = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => name.endsWith(".js"));
+      return [...loaded.filter((name) => !named.includes(name)), ...preloaded.filter((name) => !loaded.includes(name))];
+    });
+    assert.deepEqual(late, []);
+  });
+
   await stage.check("an empty room says so until somebody writes", async () => {
     assert.equal(await ann.page.isVisible("#room-empty"), true);
     await stage.picture(ann.page, "desktop-light-empty");
