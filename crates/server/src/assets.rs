@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// What is served. Tests, tooling and notes for developers stay out of the binary.
 #[derive(rust_embed::RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../web"]
+#[folder = "../../web"]
 #[include = "index.html"]
 #[include = "*.css"]
 #[include = "*.svg"]
