@@ -3,13 +3,13 @@
 use crate::queue::Taken;
 use crate::rows::{self, EVENT_COLUMNS, unsigned};
 use crate::schema;
-use crate::stats::add;
+use crate::stats::{Health, add};
 use crate::store::Shared;
 use crate::tails::Tail;
 use chat::ids::{RoomName, Seq, UserId};
 use chat::ledger::Refusal;
 use chat::reading::{Member, MemberList, Page, PageBuilder, Query, Range, Reader, Reply};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -56,7 +56,12 @@ fn answer(shared: &Arc<Shared>, reader: &mut Option<SqliteReader>, query: &Query
         Err(error) => {
             // The next query starts with a fresh connection.
             *reader = None;
-            tracing::warn!(%error, "a query failed");
+            if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) {
+                tracing::error!(%error, "the database is damaged; sends are refused from now on");
+                shared.set_health(Health::Damaged(error.to_string()));
+            } else {
+                tracing::warn!(%error, "a query failed");
+            }
             Reply::Refused(Refusal::Unavailable { retry_ms: 1000 })
         }
     }

@@ -175,3 +175,77 @@ pub(crate) fn explain(path: &Path, error: &rusqlite::Error) -> OpenError {
         _ => OpenError::Failed { path, cause: error.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first schema as it was released. It must never change, and neither must `schema/1.sql`.
+    const FIRST: &str = include_str!("schema/1.recorded.sql");
+
+    fn scratch(name: &str) -> (std::path::PathBuf, StoreConfig) {
+        let directory = std::env::temp_dir().join(format!("stoa-schema-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a scratch directory");
+        (directory.clone(), StoreConfig::new(directory.join("stoa.db")))
+    }
+
+    /// A database of version 1 with a room in it, as an old program would have left it.
+    fn old_database(config: &StoreConfig) {
+        let old = Connection::open(&config.path).expect("opens");
+        old.execute_batch("PRAGMA page_size = 4096; PRAGMA journal_mode = wal").expect("prepared");
+        old.execute_batch(FIRST).expect("made");
+        old.execute_batch("INSERT INTO room (name) VALUES ('lobby')").expect("filled");
+        old.pragma_update(None, "application_id", APPLICATION_ID).expect("set");
+        old.pragma_update(None, "user_version", 1).expect("set");
+    }
+
+    fn version(config: &StoreConfig) -> i32 {
+        let connection = Connection::open(&config.path).expect("opens");
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number")
+    }
+
+    #[test]
+    fn an_old_database_is_brought_up_to_date_step_by_step_and_keeps_what_it_has() {
+        let (directory, config) = scratch("steps");
+        old_database(&config);
+        let epoch = open(&config).expect("opens as it is").epoch;
+        let steps = [
+            MIGRATIONS[0],
+            "ALTER TABLE room ADD COLUMN topic TEXT NOT NULL DEFAULT 'none'",
+            "UPDATE room SET topic = 'changed'",
+        ];
+        let opened = open_with(&config, &steps).expect("migrates");
+        assert_eq!(opened.epoch, epoch);
+        let room: (String, String) = opened
+            .connection
+            .query_row("SELECT name, topic FROM room", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .expect("still there");
+        assert_eq!(room, ("lobby".to_owned(), "changed".to_owned()));
+        drop(opened);
+        assert_eq!(version(&config), 3);
+        assert!(matches!(open(&config), Err(OpenError::Newer { found: 3, .. })));
+        std::fs::remove_dir_all(directory).expect("removed");
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_version_before_it() {
+        let (directory, config) = scratch("failure");
+        old_database(&config);
+        let steps = [
+            MIGRATIONS[0],
+            "CREATE TABLE extra (x)",
+            "CREATE TABLE half (x); INSERT INTO nowhere VALUES (1)",
+        ];
+        assert!(matches!(open_with(&config, &steps), Err(OpenError::Failed { .. })));
+        assert_eq!(version(&config), 2);
+        let connection = Connection::open(&config.path).expect("opens");
+        assert!(connection.table_exists(None, "extra").expect("asked"));
+        assert!(!connection.table_exists(None, "half").expect("asked"), "nothing of the failed step");
+        std::fs::remove_dir_all(directory).expect("removed");
+    }
+
+    #[test]
+    fn the_first_schema_is_as_it_was_released() {
+        assert_eq!(MIGRATIONS[0], FIRST);
+    }
+}

@@ -62,8 +62,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Damage stays: it does not heal, so nothing but the end comes after it.
     pub(crate) fn set_health(&self, health: Health) {
-        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
+        let mut now = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*now, Health::Damaged(_)) || health == Health::Closed {
+            *now = health;
+        }
     }
 
     pub(crate) fn health(&self) -> Health {

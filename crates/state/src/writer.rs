@@ -10,8 +10,10 @@ use crate::schema;
 use crate::stats::{Health, add};
 use crate::store::{Delivery, Shared};
 use crate::table::SqliteTable;
+use chat::event::Event;
 use chat::ids::{RoomName, Seq};
 use chat::ledger::{Answer, Commit, Ledger, Origin, Refusal, Request};
+use chat::table::Table;
 use rusqlite::{Connection, ErrorCode};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +32,9 @@ const FILED_PER_COMMIT: usize = 64;
 
 /// After this time without requests, all that is recent is filed, a step at a time.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
+
+/// How long filing pauses when the disk is full.
+const FILE_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// How many events are filed in a step when nothing else is to do: some milliseconds of work.
 const FILED_WHEN_IDLE: usize = 1024;
@@ -51,12 +56,20 @@ pub(crate) struct Writer {
     /// When nothing has come for so long that there is time to tidy up.
     idle_at: Duration,
     failing: bool,
+    /// Until then nothing is tried, after a transaction that failed half-way.
+    retry_at: Duration,
+    /// Until then nothing is filed, because the disk is full and filing takes space before it gives any back.
+    file_at: Duration,
+    /// Events of a transaction whose commit failed in a way that leaves open whether it happened.
+    in_doubt: Vec<Arc<Event>>,
 }
 
 /// Why a transaction did not become durable.
 enum Failed {
-    /// Full or locked: the connection is fine, the next transaction may succeed.
-    Refused(String),
+    /// Another program holds the lock, so it did not even begin.
+    Locked(String),
+    /// The disk is full. The connection is fine, the next transaction may succeed.
+    Full(String),
     /// An I/O error or something unknown: what is on disk must be looked at again before anything is written.
     Doubtful(String),
     /// The database is damaged.
@@ -82,6 +95,9 @@ impl Writer {
             last_ms: 0,
             idle_at: Duration::ZERO,
             failing: false,
+            retry_at: Duration::ZERO,
+            file_at: Duration::ZERO,
+            in_doubt: Vec::new(),
         })
     }
 
@@ -101,16 +117,17 @@ impl Writer {
     /// How long to wait for requests before there is something else to do.
     fn next_wake(&self) -> Option<Duration> {
         if self.failing {
-            return Some(RETRY);
+            let retry_in = self.retry_at.saturating_sub(self.started.elapsed());
+            return Some(if retry_in.is_zero() { RETRY } else { retry_in });
         }
         let unfiled = self.recent.as_ref().is_some_and(|recent| recent.len() > 0);
-        let due = [self.ledger.save_due(), unfiled.then_some(self.idle_at)];
+        let due = [self.ledger.save_due(), unfiled.then_some(self.idle_at.max(self.file_at))];
         due.into_iter().flatten().min().map(|due| due.saturating_sub(self.started.elapsed()))
     }
 
     fn batch(&mut self, requests: Vec<Request>) {
         let (count, started) = (requests.len(), Instant::now());
-        if matches!(self.shared.health(), Health::Damaged(_)) {
+        if self.started.elapsed() < self.retry_at || matches!(self.shared.health(), Health::Damaged(_)) {
             return self.refuse(refuse_all(requests));
         }
         let now_ms = self.now_ms();
@@ -125,7 +142,7 @@ impl Writer {
                 }
             }
             Err((failed, answers)) => {
-                self.failed(failed);
+                self.failed(failed, count);
                 self.refuse(answers);
             }
         }
@@ -162,10 +179,9 @@ impl Writer {
         }
         let config = &self.shared.config;
         // Filing keeps up with what arrives, or is ahead of it when little does.
-        // While the disk is full, filing would only take up what the log needs to be folded.
-        let filed = if self.failing {
+        let filed = if now < self.file_at && recent.len() < 2 * config.recent_events_max {
             Ok(())
-        } else if count == 0 && now >= self.idle_at {
+        } else if count == 0 && now >= self.idle_at && !self.failing {
             recent.file_some(connection, 0, 0, FILED_WHEN_IDLE)
         } else {
             let budget = 2 * count + FILED_PER_COMMIT;
@@ -173,7 +189,10 @@ impl Writer {
         };
         match filed.and_then(|()| connection.execute_batch("COMMIT")) {
             Ok(()) => Ok((commit, recent.take_filed())),
-            Err(error) => Err((Failed::from(&error), commit.refuse(&UNAVAILABLE))),
+            Err(error) => {
+                self.in_doubt.clone_from(&commit.events);
+                Err((Failed::from(&error), commit.refuse(&UNAVAILABLE)))
+            }
         }
     }
 
@@ -187,27 +206,47 @@ impl Writer {
             self.connection = Some(opened.connection);
         }
         if let (Some(connection), None) = (&self.connection, &self.recent) {
-            self.recent = Some(load_recent(&self.shared, connection).map_err(|error| Failed::from(&error))?);
+            let mut recent = load_recent(&self.shared, connection).map_err(|error| Failed::from(&error))?;
+            let happened =
+                self.in_doubt.last().map_or(Ok(false), |event| is_stored(connection, &mut recent, event));
+            let happened = happened.map_err(|error| Failed::from(&error))?;
+            self.recent = Some(recent);
+            let events = std::mem::take(&mut self.in_doubt);
+            if happened {
+                // The senders were told to try again and will be told that it is done; the others must hear of it too.
+                self.deliver(events.into(), Vec::new());
+            }
         }
         Ok(())
     }
 
-    fn failed(&mut self, failed: Failed) {
+    /// Leaves the transaction of `count` requests behind.
+    fn failed(&mut self, failed: Failed, count: usize) {
         add(&self.shared.counters.failures, 1);
-        self.ledger.forget();
-        self.recent = None;
+        let now = self.started.elapsed();
+        if !matches!(failed, Failed::Locked(_)) {
+            self.ledger.forget();
+            self.recent = None;
+            self.retry_at = now + RETRY;
+        }
         let rolled_back = match &self.connection {
             Some(connection) if !connection.is_autocommit() => connection.execute_batch("ROLLBACK").is_ok(),
             _ => true,
         };
-        let (health, doubtful) = match failed {
-            Failed::Refused(why) => (Health::WritesFailing(why), !rolled_back),
-            Failed::Doubtful(why) => (Health::WritesFailing(why), true),
-            Failed::Damaged(why) => (Health::Damaged(why), true),
-        };
-        if doubtful {
+        if !rolled_back || !matches!(failed, Failed::Full(_) | Failed::Locked(_)) {
             self.connection = None;
         }
+        if matches!(failed, Failed::Full(_)) {
+            self.file_at = now + FILE_AGAIN_AFTER;
+            if count == 0 && !self.failing {
+                // There was no space to tidy up. Whether there is any for messages, the next one will show.
+                return self.retry_at = now;
+            }
+        }
+        let health = match failed {
+            Failed::Locked(why) | Failed::Full(why) | Failed::Doubtful(why) => Health::WritesFailing(why),
+            Failed::Damaged(why) => Health::Damaged(why),
+        };
         if !self.failing {
             tracing::error!(?health, "the store cannot write; sends are refused until it can");
         }
@@ -232,7 +271,7 @@ impl Writer {
         self.deliver(Arc::new([]), answers);
     }
 
-    fn deliver(&self, events: Arc<[Arc<chat::event::Event>]>, answers: Answers) {
+    fn deliver(&self, events: Arc<[Arc<Event>]>, answers: Answers) {
         let mut by_worker: Vec<Answers> = self.shared.sinks.iter().map(|_| Vec::new()).collect();
         for answer in answers {
             if let Some(of_worker) = by_worker.get_mut(usize::from(answer.0.worker)) {
@@ -271,6 +310,13 @@ impl Writer {
     }
 }
 
+/// Whether the event is in the database.
+fn is_stored(connection: &Connection, recent: &mut Recent, event: &Arc<Event>) -> rusqlite::Result<bool> {
+    let mut table = SqliteTable::new(connection, recent)?;
+    let Some(room) = table.room(&event.room)? else { return Ok(false) };
+    Ok(table.event(room.key, &event.room, event.seq)?.as_ref() == Some(event))
+}
+
 fn load_recent(shared: &Shared, connection: &Connection) -> rusqlite::Result<Recent> {
     let recent = Recent::load(connection)?;
     shared.tails.replace(recent.events());
@@ -289,9 +335,9 @@ impl From<&rusqlite::Error> for Failed {
     fn from(error: &rusqlite::Error) -> Self {
         let why = error.to_string();
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Refused(format!("the disk is full ({why})")),
+            Some(ErrorCode::DiskFull) => Self::Full(format!("the disk is full ({why})")),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                Self::Refused(format!("another program holds the database locked ({why})"))
+                Self::Locked(format!("another program holds the database locked ({why})"))
             }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(why),
             _ => Self::Doubtful(why),

@@ -1,8 +1,8 @@
 //! Kill -9 in the middle of commits: everything acknowledged is there, once, without gaps.
 
-use crate::rig::{Scratch, Worker, request, send};
+use crate::rig::{Scratch, Worker, request, room, send};
 use chat::event::Kind;
-use chat::ledger::Answer;
+use chat::ledger::{Answer, Op};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -83,6 +83,11 @@ fn what_was_acknowledged_survives_kill_9() {
         }
     }
     assert!(acked.is_empty(), "acknowledged, but gone: {acked:?}");
+    let statuses = worker.ask("ann", "status", Op::Status { rooms: ROOMS.map(room).into() });
+    let Answer::Statuses(statuses) = statuses else { panic!("{statuses:?}") };
+    for status in statuses.into_iter().map(|status| status.expect("a member")) {
+        assert_eq!((status.read, status.unread), (status.head, 0), "own messages are read");
+    }
     for id in ids.iter().step_by(97) {
         let i: usize = id.rsplit('-').next().and_then(|i| i.parse().ok()).expect("a number");
         let again = worker.send("ann", ROOMS[i % 3], id, "words");

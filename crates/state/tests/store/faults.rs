@@ -1,8 +1,8 @@
 //! What happens when the disk or another program does not play along.
 
-use crate::rig::{PATIENCE, Scratch, Worker, is_unavailable, request, send, sent};
-use chat::ledger::Answer;
-use chat::reading::Range;
+use crate::rig::{PATIENCE, Scratch, Worker, is_unavailable, request, room, send, sent};
+use chat::ledger::{Answer, Refusal};
+use chat::reading::{Query, Range, Reply};
 use state::Health;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -127,6 +127,27 @@ fn a_locked_database_refuses_sends_for_as_long_as_it_is_locked() {
 }
 
 #[test]
+fn a_transaction_that_fails_for_an_unknown_reason_is_tried_on_a_fresh_connection() {
+    let scratch = Scratch::new();
+    let mut worker = Worker::open(scratch.config());
+    worker.join("ann", "lobby");
+    assert_eq!(sent(&worker.send("ann", "lobby", "1", "x")), 2);
+    let shell = rusqlite::Connection::open(scratch.database()).expect("opens");
+    shell
+        .execute_batch(
+            "CREATE TRIGGER bug BEFORE INSERT ON recent BEGIN SELECT raise(ABORT, 'out of order'); END",
+        )
+        .expect("made");
+    assert!(is_unavailable(&worker.send("ann", "lobby", "2", "x")));
+    assert!(matches!(worker.store.health(), Health::WritesFailing(why) if why.contains("out of order")));
+    assert_log_is(&mut worker, &[2]);
+    shell.execute_batch("DROP TRIGGER bug").expect("dropped");
+    wait_for(&worker, |health| *health == Health::Ready);
+    assert_eq!(sent(&worker.send("ann", "lobby", "2", "x")), 3);
+    assert_eq!(worker.store.stats().failures, 1);
+}
+
+#[test]
 fn a_lock_that_goes_away_in_time_is_waited_for() {
     let scratch = Scratch::new();
     let mut worker = Worker::open(scratch.config());
@@ -159,9 +180,16 @@ fn damage_found_while_serving_stops_writing_for_good() {
 
     let mut config = scratch.config();
     config.check_time_max = Duration::ZERO;
-    let mut worker = Worker::open(config);
+    let mut worker = Worker::open(config.clone());
     assert!(is_unavailable(&worker.send("ann", "lobby", "new", "x")));
     assert!(matches!(worker.store.health(), Health::Damaged(_)), "{:?}", worker.store.health());
     assert!(is_unavailable(&worker.send("ann", "lobby", "new", "x")));
     assert!(matches!(worker.store.health(), Health::Damaged(_)));
+    worker.store.close();
+
+    let mut worker = Worker::open(config);
+    let query =
+        Query::Page { room: room("lobby"), user: None, range: Range::After(0), limit: 9, bytes_max: 999 };
+    assert!(matches!(worker.query(query), Reply::Refused(Refusal::Unavailable { .. })));
+    assert!(matches!(worker.store.health(), Health::Damaged(_)), "a reader found it");
 }
