@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -113,6 +113,7 @@ pub(crate) struct Visit {
 
 impl Door {
     fn enter(door: &Rc<Self>, address: IpAddr, local: &Rc<Local>) -> Option<Visit> {
+        let address = subscriber(address);
         let mut waiting = door.0.borrow_mut();
         let count = waiting.entry(address).or_default();
         if *count >= local.limits.pre_auth_connections_per_ip_max {
@@ -134,5 +135,32 @@ impl Drop for Visit {
             }
         }
         self.local.counters.requesting.subtract_one();
+    }
+}
+
+/// What one subscriber of a network has: an IPv4 address, or 2^64 IPv6 addresses that count as one.
+fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscriber_is_an_ipv4_address_or_an_ipv6_prefix_of_64_bits() {
+        for (one, other, same) in [
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("192.0.2.1", "::ffff:192.0.2.1", true),
+            ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", true),
+            ("2001:db8:0:1::1", "2001:db8:0:2::1", false),
+        ] {
+            let [one, other] = [one, other].map(|text| subscriber(text.parse().unwrap()));
+            assert_eq!(one == other, same, "{one} {other}");
+        }
     }
 }

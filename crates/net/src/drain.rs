@@ -8,7 +8,8 @@
 
 use crate::clock;
 use crate::local::Local;
-use crate::signal::{CUT, DRAIN};
+use crate::signal::{CUT, DRAIN, Signal};
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::sleep;
 use ws::CloseCode;
@@ -67,13 +68,10 @@ pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
     local.begin_drain();
     let start = clock::now();
     let mut drained = Drained::default();
-    let mut waiting = local.signals();
+    let mut waiting = not_asked(local);
     loop {
         let elapsed = clock::now().saturating_sub(start);
-        // The last one is asked at the end of the window, whatever came in meanwhile.
-        let left = 1.0 - elapsed.as_secs_f64() / drain.window.as_secs_f64().max(f64::MIN_POSITIVE);
-        let total = drained.asked as usize + waiting.len();
-        let keep = if left > 0.0 { (total as f64 * left) as usize } else { 0 };
+        let keep = not_yet(drained.asked as usize + waiting.len(), elapsed, drain.window);
         while waiting.len() > keep {
             let Some(signal) = waiting.pop() else { break };
             signal.request_close(drain.code, &drain.reason, DRAIN);
@@ -81,8 +79,7 @@ pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
         }
         if waiting.is_empty() {
             // Handshakes that were under way may have become WebSockets after the list was made.
-            waiting = local.signals();
-            waiting.retain(|signal| !signal.is_closing());
+            waiting = not_asked(local);
         }
         let gone = local.connections() == 0 && local.counters().requesting.get() == 0;
         if gone {
@@ -103,4 +100,27 @@ pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
         sleep(STEP).await;
     }
     drained
+}
+
+/// WebSockets that nobody has asked to close.
+fn not_asked(local: &Local) -> Vec<Rc<Signal>> {
+    local.signals().into_iter().filter(|signal| !signal.is_closing()).collect()
+}
+
+/// How many of `total` are not to be asked yet, so that the asking is spread evenly over the window.
+fn not_yet(total: usize, elapsed: Duration, window: Duration) -> usize {
+    let left = window.saturating_sub(elapsed).as_nanos();
+    (total as u128 * left).checked_div(window.as_nanos()).unwrap_or(0) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asking_is_spread_evenly_and_done_at_the_end_of_the_window() {
+        let kept = |ms| not_yet(1000, Duration::from_millis(ms), Duration::from_millis(5000));
+        assert_eq!([0, 5, 1250, 2500, 4999, 5000, 9999].map(kept), [1000, 999, 750, 500, 0, 0, 0]);
+        assert_eq!(not_yet(1000, Duration::ZERO, Duration::ZERO), 0, "without a window all at once");
+    }
 }

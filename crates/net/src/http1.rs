@@ -28,6 +28,9 @@ use ws::handshake::is_websocket_request;
 use ws::http1::{Framing, HeadError, HeadLimits, HeadReader, RequestHead};
 use ws::{Connection, Role};
 
+/// Two years, as Mozilla's guideline has it: a browser that was here over TLS comes back only over TLS.
+const ONLY_TLS: http::HeaderValue = http::HeaderValue::from_static("max-age=63072000");
+
 /// Why no further request is read. In each case the socket is closed.
 enum Ended {
     /// The peer is gone or took too long; nobody listens for an answer.
@@ -77,7 +80,10 @@ pub(crate) async fn serve<S, Io>(
         local.counters.requests.add(1);
         let request = Request { head: &head, peer, secure: tls.is_some() };
         match site.respond(&request) {
-            Answer::Response(answer) => {
+            Answer::Response(mut answer) => {
+                if tls.as_ref().is_some_and(|facts| facts.is_lasting) {
+                    answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, ONLY_TLS);
+                }
                 let head_only = head.method() == "HEAD";
                 if wire.write(&response::encode(&answer, head_only, fate)).await.is_err() {
                     return;

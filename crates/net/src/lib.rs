@@ -13,9 +13,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! Where to read on: [`worker`] is the frame; [`accept`], [`http1`] and [`tls`] bring a socket to the opening handshake;
-//! [`driver`] is the loop of an open connection, [`endpoint`] what the application sees of it, [`signal`] how others wake
-//! it. [`dial`] and [`socket`] are the client's side. All limits are in [`limits`].
+//! Where to read on: `worker` is the frame; `accept`, `http1` and `tls` bring a socket to the opening handshake;
+//! `driver` is the loop of an open connection, `endpoint` what the application sees of it, `signal` how others wake
+//! it. `dial` and `socket` are the client's side. All limits are in [`limits`].
 
 mod accept;
 mod alarms;

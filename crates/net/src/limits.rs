@@ -30,7 +30,8 @@ pub struct Limits {
     /// Connections of one worker, in whatever state. Past it a new socket is closed at once. Default 500,000.
     pub connections_max: usize,
     /// Sockets from one address on one worker that are not yet WebSockets: in the TLS handshake, sending a request, kept
-    /// alive. Past it a new socket from there is closed at once. Default 1,024.
+    /// alive. Past it a new socket from there is closed at once. IPv6 addresses count by their first 64 bits.
+    /// Default 1,024.
     pub pre_auth_connections_per_ip_max: u32,
     /// From accept to the end of the TLS handshake; then the socket is closed. Default 10 s.
     pub tls_handshake_timeout: Duration,

@@ -23,6 +23,10 @@ pub struct Local {
     drain_begins: Notify,
 }
 
+thread_local! {
+    static OF_THREAD: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+}
+
 /// Where bytes are while a connection has its turn. Between turns a connection owns none of this.
 pub(crate) struct Buffers {
     /// What the kernel gave.
@@ -71,12 +75,15 @@ impl Local {
         Self::with_counters(limits, Arc::default())
     }
 
-    /// The context of connections that this thread dials: the same for all of them, with default limits.
+    /// The context of connections that this thread dials: a worker's own, elsewhere one with default limits.
     pub fn of_thread() -> Rc<Self> {
-        thread_local! {
-            static LOCAL: Rc<Local> = Local::new(Limits::default());
-        }
-        LOCAL.with(Rc::clone)
+        OF_THREAD
+            .with(|local| Rc::clone(local.borrow_mut().get_or_insert_with(|| Self::new(Limits::default()))))
+    }
+
+    /// Makes this the context of the thread.
+    pub(crate) fn set_of_thread(local: &Rc<Self>) {
+        OF_THREAD.set(Some(Rc::clone(local)));
     }
 
     pub(crate) fn with_counters(limits: Limits, counters: Arc<Counters>) -> Rc<Self> {

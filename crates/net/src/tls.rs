@@ -23,6 +23,7 @@ struct Shared {
     certificate: PathBuf,
     key: PathBuf,
     ticketer: Option<Arc<dyn rustls::server::ProducesTickets>>,
+    is_development: bool,
     config: RwLock<Arc<ServerConfig>>,
 }
 
@@ -31,6 +32,8 @@ struct Shared {
 pub(crate) struct TlsFacts {
     /// The host that the client asked for, in lower case.
     pub(crate) server_name: Option<Box<str>>,
+    /// The certificate is not one for development, so browsers may be told to insist on TLS from now on.
+    pub(crate) is_lasting: bool,
 }
 
 /// Why a certificate and key cannot be used. Each says what to do.
@@ -115,6 +118,10 @@ impl Tls {
     ///
     /// See [`TlsError`]: the files are read, the pair is matched and the dates are checked.
     pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        Self::open(certificate, key, false)
+    }
+
+    fn open(certificate: &Path, key: &Path, is_development: bool) -> Result<Self, TlsError> {
         // Without tickets resumption would depend on which worker a client reaches.
         let ticketer = aws_lc_rs::Ticketer::new().map_err(|error| TlsError::Unusable(error.to_string()))?;
         let config = load(certificate, key, Some(&ticketer))?;
@@ -122,6 +129,7 @@ impl Tls {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
             ticketer: Some(ticketer),
+            is_development,
             config: RwLock::new(config),
         })))
     }
@@ -135,10 +143,10 @@ impl Tls {
     /// See [`TlsError`]; in practice, that the directory cannot be written.
     pub fn development(directory: &Path, names: &[String]) -> Result<Self, TlsError> {
         let (certificate, key) = development::ensure(directory, names)?;
-        match Self::from_pem_files(&certificate, &key) {
+        match Self::open(&certificate, &key, true) {
             Err(TlsError::Expired(_) | TlsError::NotYetValid(_) | TlsError::KeyMismatch { .. }) => {
                 development::write(directory, names)?;
-                Self::from_pem_files(&certificate, &key)
+                Self::open(&certificate, &key, true)
             }
             result => result,
         }
@@ -166,7 +174,7 @@ impl Tls {
         let config = Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner));
         let stream = TlsAcceptor::from(config).accept(stream).await?;
         let server_name = stream.get_ref().1.server_name().map(|name| name.to_ascii_lowercase().into());
-        Ok((stream, TlsFacts { server_name }))
+        Ok((stream, TlsFacts { server_name, is_lasting: !self.0.is_development }))
     }
 }
 

@@ -207,6 +207,7 @@ async fn run<S: Site>(
     mut commands: mpsc::Receiver<Command>,
 ) {
     let local = Rc::clone(&worker.local);
+    Local::set_of_thread(&local);
     let alarms = Rc::clone(&local);
     tokio::task::spawn_local(async move { alarms.alarms.run().await });
     let site = Rc::new(make(&worker));
@@ -223,8 +224,12 @@ async fn run<S: Site>(
             Err(error) => tracing::error!(%error, "a listener cannot be used"),
         }
     }
+    // A drain runs beside this loop, so that the end of the commands ends a drain as well.
     while let Some(Command::Drain(drain, answer)) = commands.recv().await {
-        let _ = answer.send(drain::run(&local, drain).await);
+        let local = Rc::clone(&local);
+        drop(tokio::task::spawn_local(async move {
+            let _ = answer.send(drain::run(&local, drain).await);
+        }));
     }
 }
 

@@ -192,6 +192,17 @@ fn a13_one_address_can_hold_only_so_many_sockets_without_a_request() {
 }
 
 #[test]
+fn a_worker_that_is_full_closes_new_sockets_at_once() {
+    let (workers, address) = server(Limits { connections_max: 2, ..Limits::default() });
+    let held = (rig::websocket(address), rig::websocket(address));
+    assert_eq!(read_to_end(&mut connect(address)), b"");
+    assert_eq!(workers.totals().refused_full, 1);
+    drop(held);
+    rig::eventually("there is room again", || workers.totals().websockets_open == 0);
+    rig::websocket(address);
+}
+
+#[test]
 fn a14_a_head_in_a_thousand_packets_is_refused() {
     let (_workers, address) = server(Limits::default());
     let mut stream = connect(address);

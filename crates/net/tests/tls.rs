@@ -113,6 +113,23 @@ async fn a_websocket_over_tls_echoes_and_closes_cleanly() {
 }
 
 #[test]
+fn after_the_closing_handshake_an_end_without_close_notify_is_no_error() {
+    let (_directory, tls, workers, address) = development("truncated");
+    let mut stream = StreamOwned::new(client(&tls, "localhost"), connect(address));
+    write!(stream, "{}\r\n", rig::HANDSHAKE).unwrap();
+    stream.write_all(&rig::masked(0x88, &1000_u16.to_be_bytes())).unwrap();
+    let mut all = Vec::new();
+    while !all.ends_with(b"\x88\x02\x03\xe8") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        all.push(byte[0]);
+    }
+    drop(stream);
+    rig::eventually("the server's side is gone", || workers.totals().websockets_open == 0);
+    assert_eq!((workers.totals().websockets_opened, workers.totals().cut_late), (1, 0));
+}
+
+#[test]
 fn s01_old_versions_and_old_ciphers_get_an_alert() {
     let (_directory, _tls, _workers, address) = development("s01");
     for (version, suite) in
@@ -285,7 +302,9 @@ fn s06_a_reload_with_good_files_serves_the_new_certificate_to_new_connections() 
     directory.file("cert.pem", &certificate);
     directory.file("key.pem", &key);
     tls.reload().unwrap();
-    assert_eq!(status(&request(address, &tls, "localhost", "localhost")), 200, "trusts only the new one");
+    let answer = request(address, &tls, "localhost", "localhost");
+    assert_eq!(status(&answer), 200, "the client trusts only the new one");
+    assert!(answer.contains("strict-transport-security: max-age=63072000\r\n"), "{answer}");
     before.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut rest = String::new();
     before.read_to_string(&mut rest).unwrap();
