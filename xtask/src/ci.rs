@@ -1,6 +1,6 @@
 //! The steps of CI: what they are, the order, and how their results are shown.
 
-use crate::steps::{dependencies, rust, tidy};
+use crate::steps::{autobahn, dependencies, fuzz, rust, tidy, web};
 use crate::tree::Tree;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -39,7 +39,12 @@ const STEPS: &[Step] = &[
     Step { name: "dependencies", slow: false, run: dependencies::run, what: "pure crates are pure, arrows point down, licences, bans, sources" },
     Step { name: "lints", slow: false, run: rust::lints, what: "clippy on everything, warnings are errors" },
     Step { name: "tests", slow: false, run: rust::tests, what: "cargo test of the whole workspace" },
+    Step { name: "web", slow: false, run: web::sdk, what: "types and tests of the page and the browser SDK" },
     Step { name: "docs", slow: false, run: rust::docs, what: "rustdoc, warnings are errors" },
+    Step { name: "fuzz-targets", slow: true, run: fuzz::compiles, what: "the fuzz targets compile" },
+    Step { name: "browser", slow: true, run: web::browser, what: "the page in a real browser, from end to end" },
+    Step { name: "autobahn-server", slow: true, run: autobahn::server, what: "Autobahn testsuite against our server" },
+    Step { name: "autobahn-client", slow: true, run: autobahn::client, what: "Autobahn testsuite against our client" },
 ];
 
 /// What `cargo xtask ci` was asked for.

@@ -1,7 +1,7 @@
 //! Brings in the programs that checks need and a fresh machine lacks. Everything lands below `target/ci`, except Debian
 //! packages, which are installed only by root and only when missing.
 
-use crate::process::{Job, on_path};
+use crate::process::{Job, on_path, which};
 use crate::tree::{Tree, output};
 use std::path::PathBuf;
 use std::process::Command;
@@ -28,6 +28,24 @@ pub(crate) fn python(tree: &Tree, log: &str, name: &str, packages: &[&str]) -> R
     Job::new(tree, log, programs.join("python")).args(pip).args(packages).run()?;
     std::fs::write(&stamp, wanted).map_err(|e| format!("cannot write {}: {e}", stamp.display()))?;
     Ok(programs)
+}
+
+/// Brings in the Node packages of a directory of the repository, exactly as its lock file says.
+pub(crate) fn npm(tree: &Tree, log: &str, directory: &str) -> Result<(), String> {
+    if !on_path("npm") {
+        debian(tree, log, &["nodejs", "npm"])?;
+    }
+    Job::new(tree, log, "npm").args(["ci", "--no-audit", "--no-fund"]).directory(directory).run()
+}
+
+/// A Chromium: one that is there, or Debian's.
+pub(crate) fn chromium(tree: &Tree, log: &str) -> Result<PathBuf, String> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    if let Some(found) = names.iter().find_map(|name| which(name)) {
+        return Ok(found);
+    }
+    debian(tree, log, &["chromium", "fonts-dejavu-core"])?;
+    which("chromium").ok_or_else(|| "chromium was installed but is not on the search path".to_owned())
 }
 
 /// Installs Debian packages. Without root it says what is missing instead.

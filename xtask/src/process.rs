@@ -32,6 +32,7 @@ const DEADLINE_DEFAULT: Duration = Duration::from_secs(20 * 60);
 pub(crate) struct Job {
     command: Command,
     shown: String,
+    root: PathBuf,
     log: PathBuf,
     deadline: Duration,
 }
@@ -43,7 +44,7 @@ impl Job {
         command.args(["-c", GUARD, "guard"]).arg(program.as_ref()).current_dir(&tree.root).process_group(0);
         let shown = Path::new(program.as_ref()).file_name().unwrap_or(program.as_ref());
         let shown = shown.to_string_lossy().into_owned();
-        Self { command, shown, log: tree.log(log), deadline: DEADLINE_DEFAULT }
+        Self { command, shown, root: tree.root.clone(), log: tree.log(log), deadline: DEADLINE_DEFAULT }
     }
 
     /// Adds arguments.
@@ -59,6 +60,12 @@ impl Job {
     /// Sets an environment variable.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Runs in this directory of the repository.
+    pub(crate) fn directory(mut self, path: &str) -> Self {
+        self.command.current_dir(self.root.join(path));
         self
     }
 
@@ -145,8 +152,13 @@ pub(crate) fn free_port() -> Result<u16, String> {
 
 /// Whether a program is found on the search path.
 pub(crate) fn on_path(program: &str) -> bool {
+    which(program).is_some()
+}
+
+/// Where on the search path a program is.
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+    std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this program has one thread and nothing else to do meanwhile")]

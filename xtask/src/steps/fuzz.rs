@@ -1,5 +1,6 @@
-//! The fuzz targets under `fuzz/`, and a command that runs them.
+//! The fuzz targets under `fuzz/`: that they compile, and a command that runs them.
 
+use crate::ci::{Done, Outcome};
 use crate::process::{Job, on_path};
 use crate::tree::{Tree, output};
 use std::process::Command;
@@ -54,6 +55,21 @@ fn run(tree: &Tree, target: &str, seconds: u64) -> Result<(), String> {
         .env("CARGO_TARGET_DIR", tree.work.join("fuzz"))
         .deadline(Duration::from_secs(seconds + 15 * 60))
         .run()
+}
+
+/// The targets compile. Without a nightly toolchain that cannot be tried.
+pub(crate) fn compiles(tree: &Tree) -> Outcome {
+    if !nightly() {
+        return Ok(Done::Skipped(
+            "no nightly toolchain; `rustup toolchain install nightly` brings one".to_owned(),
+        ));
+    }
+    Job::new(tree, "fuzz-targets", "cargo")
+        .args(["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"])
+        .env("RUSTUP_TOOLCHAIN", "nightly")
+        .env("CARGO_TARGET_DIR", tree.work.join("fuzz"))
+        .run()?;
+    Done::passed(targets(tree)?.join(", "))
 }
 
 fn nightly() -> bool {

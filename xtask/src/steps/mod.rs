@@ -6,3 +6,4 @@ pub(crate) mod fuzz;
 pub(crate) mod links;
 pub(crate) mod rust;
 pub(crate) mod tidy;
+pub(crate) mod web;

@@ -1,0 +1,44 @@
+//! The page and the browser SDK: types, tests of the SDK, and two real browsers against the real server.
+
+use crate::ci::{Done, Outcome};
+use crate::install;
+use crate::process::Job;
+use crate::tree::Tree;
+use std::time::Duration;
+
+/// Types are right (tsc reads them from the comments), and the SDK's own tests pass.
+pub(crate) fn sdk(tree: &Tree) -> Outcome {
+    let log = "web";
+    install::npm(tree, log, "web")?;
+    let npm = |script: &str| Job::new(tree, log, "npm").args(["run", "--silent", script]).directory("web");
+    npm("check").run()?;
+    npm("test").run()?;
+    let text = std::fs::read_to_string(tree.log(log)).unwrap_or_default();
+    let passed =
+        text.lines().filter_map(|line| line.trim_start_matches(['#', 'ℹ', ' ']).strip_prefix("pass "));
+    let passed: u64 = passed.filter_map(|number| number.trim().parse::<u64>().ok()).sum();
+    if passed == 0 {
+        Err("no test was run".to_owned())
+    } else {
+        Done::passed(format!("types, {passed} tests"))
+    }
+}
+
+/// The page in a real browser, from end to end. Pictures of it land in `target/ci/screenshots`.
+pub(crate) fn browser(tree: &Tree) -> Outcome {
+    let log = "browser";
+    install::npm(tree, log, "web")?;
+    let chromium = install::chromium(tree, log)?;
+    let screenshots = tree.work.join("screenshots");
+    let _ = std::fs::remove_dir_all(&screenshots);
+    Job::new(tree, log, "npm")
+        .args(["run", "--silent", "test:browser"])
+        .directory("web")
+        .env("STOA_CHROMIUM", chromium)
+        .env("STOA_SCREENSHOTS", &screenshots)
+        .deadline(Duration::from_secs(10 * 60))
+        .run()?;
+    let text = std::fs::read_to_string(tree.log(log)).unwrap_or_default();
+    let sum = text.lines().rev().find(|line| line.ends_with(" failed")).unwrap_or("no sum");
+    Done::passed(format!("{sum}; pictures in {}", screenshots.display()))
+}
