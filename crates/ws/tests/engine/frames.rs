@@ -434,6 +434,8 @@ fn w19_what_follows_a_close_is_ignored() {
 #[test]
 fn w19_a_close_that_is_never_answered_ends_at_its_deadline() {
     let mut server = Peer::server();
+    // A Ping would be due before the deadline of the Close: it must not wake anybody any more.
+    server.advance(Duration::from_secs(27));
     server.connection.close(server.now, CloseCode::GOING_AWAY, "drain", &mut server.output);
     assert_eq!(server.sent(), unmasked(CLOSE, &close_body(1001, "drain")));
     assert_eq!(server.connection.state(), State::Closing);

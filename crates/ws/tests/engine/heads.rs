@@ -257,6 +257,7 @@ fn a17_escaped_line_breaks_in_the_target_are_400() {
 fn a21_other_protocols_on_this_port_are_recognised_by_their_first_bytes() {
     check_refused(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, HeadError::TlsHello);
     check_refused(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, HeadError::Http2Preface);
+    check_refused(b"G\x16\x03", 400, HeadError::StartLineInvalid);
     check_refused([0x80, 0x9e, 0x01, 0xff], 400, HeadError::StartLineInvalid);
     // Recognised as soon as the bytes are there, and not only when a head is complete.
     let mut reader = HeadReader::for_requests(HeadLimits::default());
