@@ -6,7 +6,7 @@
 //! Both are ordinary rows in the same database and every step is part of a transaction, so a crash at any moment leaves
 //! each event in one of the two places or in both, and [`Recent::load`] finds out which.
 
-use crate::rows::{self, EVENT_COLUMNS, INSERT_LOG, StoredClientId, unsigned, write};
+use crate::rows::{self, ClientKey, EVENT_COLUMNS, INSERT_LOG, StoredClientId, unsigned, write};
 use chat::event::{Event, Kind};
 use chat::ids::{RoomName, Seq};
 use chat::table::{Position, RoomKey, UserKey};
@@ -23,7 +23,7 @@ pub(crate) struct Recent {
     rooms: BTreeMap<RoomKey, VecDeque<Entry>>,
     /// Rooms by their oldest entry.
     by_age: BTreeSet<(u64, RoomKey)>,
-    sends: HashMap<(RoomKey, UserKey, Box<str>), Seq>,
+    sends: HashMap<(RoomKey, UserKey, ClientKey), Seq>,
     next_ordinal: u64,
     events: usize,
     bytes: usize,
@@ -115,7 +115,7 @@ impl Recent {
 
     fn push(&mut self, room: RoomKey, user: UserKey, event: Arc<Event>) {
         if let Kind::Message { client_id, .. } = &event.kind {
-            self.sends.insert((room, user, client_id.clone()), event.seq);
+            self.sends.insert((room, user, ClientKey::from(&**client_id)), event.seq);
         }
         let entries = self.rooms.entry(room).or_default();
         if entries.is_empty() {
@@ -172,7 +172,7 @@ impl Recent {
                     entry.user.0 as i64,
                     entry.event.seq as i64
                 ])?;
-                self.sends.remove(&(room, entry.user, client_id.clone()));
+                self.sends.remove(&(room, entry.user, ClientKey::from(&**client_id)));
             }
         }
         if let Some(last) = entries.back() {

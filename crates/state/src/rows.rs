@@ -104,8 +104,35 @@ pub(crate) enum StoredClientId<'a> {
     Text(&'a str),
 }
 
+/// A client id as a key in memory: nothing to allocate for a UUID.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ClientKey {
+    Uuid([u8; 16]),
+    Text(Box<str>),
+}
+
+impl From<&str> for ClientKey {
+    fn from(text: &str) -> Self {
+        uuid(text.as_bytes()).map_or_else(|| Self::Text(text.into()), Self::Uuid)
+    }
+}
+
 /// Where the hyphens of a UUID are.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
+/// Where the two digits of each of its bytes are.
+const DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/// The value of each hexadecimal digit, 0xff for everything else. Every message passes here several times.
+const VALUES: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut i = 0;
+    while i < 16 {
+        values[b"0123456789abcdef"[i] as usize] = i as u8;
+        i += 1;
+    }
+    values
+};
 
 impl<'a> From<&'a str> for StoredClientId<'a> {
     fn from(text: &'a str) -> Self {
@@ -115,19 +142,18 @@ impl<'a> From<&'a str> for StoredClientId<'a> {
 
 /// The bytes of a UUID, if the text is one in the form that [`FromSql`] gives back: lower case, with hyphens.
 fn uuid(text: &[u8]) -> Option<[u8; 16]> {
-    if text.len() != 36 || HYPHENS.iter().any(|i| text[*i] != b'-') {
+    let text: &[u8; 36] = text.try_into().ok()?;
+    if HYPHENS.iter().any(|i| text[*i] != b'-') {
         return None;
     }
-    let mut digits = text.iter().enumerate().filter(|(i, _)| !HYPHENS.contains(i)).map(|(_, b)| match b {
-        b'0'..=b'9' => Some(b - b'0'),
-        b'a'..=b'f' => Some(b - b'a' + 10),
-        _ => None,
-    });
     let mut bytes = [0; 16];
-    for byte in &mut bytes {
-        *byte = digits.next()?? << 4 | digits.next()??;
+    let mut seen = 0;
+    for (byte, at) in bytes.iter_mut().zip(DIGITS) {
+        let (high, low) = (VALUES[usize::from(text[at])], VALUES[usize::from(text[at + 1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(bytes)
+    (seen < 16).then_some(bytes)
 }
 
 impl ToSql for StoredClientId<'_> {
