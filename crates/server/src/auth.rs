@@ -272,7 +272,7 @@ mod tests {
             Err(AuthError::Unauthorized(_))
         ));
         for at in [5, token.len() / 2, token.len() - 3] {
-            let mut bytes = token.clone().into_bytes();
+            let mut bytes = token.to_string().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
             let tampered = String::from_utf8(bytes).unwrap();
             assert!(auth.authenticate(occasion(), Some(&tampered), None).is_err(), "byte {at}");
