@@ -185,7 +185,7 @@ fn from_log(
     page: &mut PageBuilder,
 ) -> rusqlite::Result<bool> {
     let sql = format!(
-        "SELECT {EVENT_COLUMNS} FROM log JOIN user ON user.key = log.user WHERE log.room = ?1 AND {condition}"
+        "SELECT {EVENT_COLUMNS} FROM log CROSS JOIN user ON user.key = log.user WHERE log.room = ?1 AND {condition}"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let [low, high] = bounds.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX));
@@ -206,7 +206,7 @@ fn members(
     limit: u32,
 ) -> rusqlite::Result<MemberList> {
     let sql = "SELECT member.id, user.name, member.read_seq FROM member INDEXED BY member_by_id \
-               JOIN user ON user.key = member.user WHERE member.room = ?1 AND member.id > ?2 ORDER BY member.id LIMIT ?3";
+               CROSS JOIN user ON user.key = member.user WHERE member.room = ?1 AND member.id > ?2 ORDER BY member.id LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let values = params![room.key, after.map_or("", UserId::as_str), i64::from(limit) + 1];
     let found = statement.query_map(values, |row| {

@@ -45,7 +45,7 @@ impl Recent {
         let mut recent = Self { next_ordinal: 1, ..Self::default() };
         let sql = format!(
             "SELECT {EVENT_COLUMNS}, log.ordinal, log.room, log.user, room.name FROM recent AS log \
-             JOIN user ON user.key = log.user JOIN room ON room.key = log.room \
+             CROSS JOIN user ON user.key = log.user CROSS JOIN room ON room.key = log.room \
              WHERE log.seq > coalesce((SELECT max(seq) FROM log AS filed WHERE filed.room = log.room), room.gone_seq) \
              ORDER BY log.ordinal"
         );

@@ -7,7 +7,8 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{Row, Statement};
 use std::sync::{Arc, OnceLock};
 
-/// The columns that [`event`] reads, from `log` and `user`.
+/// The columns that [`event`] reads, from `log` and `user`. Queries join the two with CROSS JOIN, which makes SQLite start
+/// with the log, whatever it guesses about their sizes.
 pub(crate) const EVENT_COLUMNS: &str =
     "log.seq, log.messages, user.id, log.name, log.at_ms, log.kind, log.client, log.body";
 

@@ -51,6 +51,9 @@ pub(crate) fn prepare_file(path: &Path) -> Result<File, OpenError> {
         ErrorKind::IsADirectory => OpenError::NotADatabase { path: path.to_owned() },
         _ => no_directory(cause),
     })?;
+    // A new file whose name is not on the disk is lost with the power, and with it everything that was acknowledged.
+    #[cfg(unix)]
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(no_directory)?;
     Ok(lock)
 }
 

@@ -178,7 +178,6 @@ impl Drop for Store {
                 tracing::error!("a thread of the store panicked");
             }
         }
-        self.shared.set_health(Health::Closed);
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "cannot release the lock of the database");
         }

@@ -155,7 +155,7 @@ impl Table for SqliteTable<'_> {
             return Ok(Some(event.clone()));
         }
         let sql = format!(
-            "SELECT {EVENT_COLUMNS} FROM log JOIN user ON user.key = log.user WHERE log.room = ?1 AND log.seq = ?2"
+            "SELECT {EVENT_COLUMNS} FROM log CROSS JOIN user ON user.key = log.user WHERE log.room = ?1 AND log.seq = ?2"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         statement.query_row([room.0 as i64, seq as i64], |row| rows::event(name, row)).optional()

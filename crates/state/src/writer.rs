@@ -203,6 +203,7 @@ impl Writer {
                 crate::OpenError::Damaged { .. } => Failed::Damaged(error.to_string()),
                 _ => Failed::Doubtful(error.to_string()),
             })?;
+            make_durable(&opened.connection)?;
             self.connection = Some(opened.connection);
         }
         if let (Some(connection), None) = (&self.connection, &self.recent) {
@@ -310,6 +311,18 @@ impl Writer {
     }
 }
 
+/// Writes to the disk what is in the write-ahead log, all of it, again.
+///
+/// When a sync fails, the system may drop what it could not write and report success the next time, while reading still
+/// shows the data. So what is read now proves nothing, until it has been copied to other pages and they are synced.
+fn make_durable(connection: &Connection) -> Result<(), Failed> {
+    match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Failed::Doubtful("the write-ahead log is in use and cannot be written back".into())),
+        Err(error) => Err(Failed::from(&error)),
+    }
+}
+
 /// Whether the event is in the database.
 fn is_stored(connection: &Connection, recent: &mut Recent, event: &Arc<Event>) -> rusqlite::Result<bool> {
     let mut table = SqliteTable::new(connection, recent)?;
@@ -321,6 +334,14 @@ fn load_recent(shared: &Shared, connection: &Connection) -> rusqlite::Result<Rec
     let recent = Recent::load(connection)?;
     shared.tails.replace(recent.events());
     Ok(recent)
+}
+
+impl Drop for Writer {
+    /// However the thread ends, nobody must believe that somebody still writes.
+    fn drop(&mut self) {
+        self.shared.appends.close();
+        self.shared.set_health(Health::Closed);
+    }
 }
 
 fn refuse_all(requests: Vec<Request>) -> Answers {

@@ -3,8 +3,9 @@
 use crate::rig::{PATIENCE, Scratch, Worker, is_unavailable, request, room, send, sent};
 use chat::ledger::{Answer, Refusal};
 use chat::reading::{Query, Range, Reply};
-use state::Health;
+use state::{Delivery, Health, Overloaded, Sink, Store};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Until the health is as wanted.
@@ -192,4 +193,27 @@ fn damage_found_while_serving_stops_writing_for_good() {
         Query::Page { room: room("lobby"), user: None, range: Range::After(0), limit: 9, bytes_max: 999 };
     assert!(matches!(worker.query(query), Reply::Refused(Refusal::Unavailable { .. })));
     assert!(matches!(worker.store.health(), Health::Damaged(_)), "a reader found it");
+}
+
+#[test]
+fn a_writer_that_dies_of_a_bug_is_not_ready_and_takes_nothing_more() {
+    struct Broken;
+    impl Sink for Broken {
+        fn committed(&self, _: Delivery) {
+            panic!("a bug in a sink");
+        }
+        fn replied(&self, _: u64, _: Reply) {}
+    }
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.config(), vec![Arc::new(Broken)]).expect("opens");
+    let mut requests = vec![request("ann", "1", send("lobby", "x"))];
+    store.submit(&mut requests).expect("fits");
+    let until = Instant::now() + PATIENCE;
+    while store.health() != Health::Closed {
+        assert!(Instant::now() < until, "still {:?}", store.health());
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    let mut late = vec![request("ann", "2", send("lobby", "x"))];
+    assert_eq!(store.submit(&mut late), Err(Overloaded));
+    store.close();
 }
