@@ -96,6 +96,7 @@ fn a06_another_method_or_http_1_0_opens_nothing() {
     check_refused(&example_with("GET", "GET /chat HTTP/1.0\r\n"), 400);
     check_refused(&example_with("Origin", "Content-Length: 5\r\n"), 400);
     check_refused(&example_with("Origin", "Transfer-Encoding: chunked\r\n"), 400);
+    assert!(accept(&example_with("Origin", "Content-Length: 0\r\n"), &ServerOffer::default()).is_ok());
 }
 
 #[test]
