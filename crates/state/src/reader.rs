@@ -217,3 +217,52 @@ fn members(
     members.truncate(limit as usize);
     Ok(MemberList { room: name.clone(), members, count: room.members, more })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::testing::event;
+    use crate::rows::{INSERT_LOG, write};
+    use chat::table::{RoomKey, UserKey};
+
+    /// Fills a page from a log of the events `first` to 8 and a tail that was looked at when it held 6 to 8, the newest three.
+    fn page_with_overlap(range: Range, limit: u32, first: Seq) -> Vec<Seq> {
+        let connection = Connection::open_in_memory().expect("opens");
+        connection.execute_batch(include_str!("schema/1.sql")).expect("made");
+        connection.execute_batch("INSERT INTO user (id, name) VALUES ('ann', 'Ann')").expect("filled");
+        let mut insert = connection.prepare(INSERT_LOG).expect("prepared");
+        for seq in first..=8 {
+            write(&mut insert, RoomKey(1), UserKey(1), &event("lobby", seq), None).expect("written");
+        }
+        let tail = [6, 7, 8].map(|seq| event("lobby", seq));
+        let events = match range {
+            Range::After(after) => tail.into_iter().filter(|event| event.seq > after).collect(),
+            Range::Before(before) => tail
+                .into_iter()
+                .rev()
+                .filter(|event| before.is_none_or(|before| event.seq < before))
+                .collect(),
+        };
+        let tail = Some(Tail { first: 6, head: 8, events });
+        let room = RoomFound { key: 1, first, head: 8, members: 1 };
+        let name = RoomName::new("lobby").expect("a name");
+        let page = PageBuilder::new(range, limit, 1 << 20);
+        let page = fill_page(&connection, &name, &room, range, tail, page).expect("filled");
+        assert_eq!(page.head, 8);
+        page.events.iter().map(|event| event.seq).collect()
+    }
+
+    #[test]
+    fn what_was_filed_between_the_two_looks_is_there_once() {
+        assert_eq!(page_with_overlap(Range::After(0), 99, 1), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(page_with_overlap(Range::After(4), 2, 1), [5, 6]);
+        assert_eq!(page_with_overlap(Range::Before(None), 99, 1), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(page_with_overlap(Range::Before(Some(8)), 4, 1), [4, 5, 6, 7]);
+        assert_eq!(page_with_overlap(Range::Before(Some(3)), 99, 1), [1, 2]);
+    }
+
+    #[test]
+    fn what_was_deleted_between_the_two_looks_is_not_shown() {
+        assert_eq!(page_with_overlap(Range::Before(None), 2, 8), [8]);
+    }
+}

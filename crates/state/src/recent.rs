@@ -206,3 +206,67 @@ fn event_bytes(event: &Event) -> usize {
     };
     texts + EVENT_OVERHEAD_BYTES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::INSERT_RECENT;
+    use crate::rows::testing::event;
+
+    const ROOM: RoomKey = RoomKey(1);
+    const ANN: UserKey = UserKey(1);
+
+    /// A database with a room, a user, and ten recent events.
+    fn ten_recent() -> (Connection, Recent) {
+        let connection = Connection::open_in_memory().expect("opens");
+        connection.execute_batch(include_str!("schema/1.sql")).expect("made");
+        connection
+            .execute_batch(
+                "INSERT INTO room (name) VALUES ('lobby'); INSERT INTO user (id, name) VALUES ('ann', 'Ann')",
+            )
+            .expect("filled");
+        let mut recent = Recent::load(&connection).expect("empty");
+        let mut insert = connection.prepare(INSERT_RECENT).expect("prepared");
+        for seq in 1..=10 {
+            recent.append(&mut insert, ROOM, ANN, &event("lobby", seq)).expect("written");
+        }
+        drop(insert);
+        (connection, recent)
+    }
+
+    fn count(connection: &Connection, table: &str) -> i64 {
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("counted")
+    }
+
+    #[test]
+    fn a_room_can_be_filed_in_part() {
+        let (connection, mut recent) = ten_recent();
+        recent.file_some(&connection, 0, 0, 4).expect("filed");
+        assert_eq!(recent.take_filed(), [(RoomName::new("lobby").expect("a name"), 4)]);
+        assert_eq!(["recent", "log", "send"].map(|table| count(&connection, table)), [6, 4, 4]);
+        assert_eq!(recent.len(), 6);
+        assert_eq!((recent.event(ROOM, 4), recent.event(ROOM, 5)), (None, Some(&event("lobby", 5))));
+        assert_eq!((recent.find_send(ROOM, ANN, "4"), recent.find_send(ROOM, ANN, "5")), (None, Some(5)));
+        assert_eq!(recent.head(ROOM), Some(Position { seq: 10, messages: 10 }));
+    }
+
+    #[test]
+    fn what_is_loaded_is_what_was_not_filed_even_if_its_row_is_still_there() {
+        let (connection, mut recent) = ten_recent();
+        // Without the deletion that follows in the same step.
+        recent.file_room(&connection, ROOM, 4).expect("filed");
+        assert_eq!(count(&connection, "recent"), 10);
+        let loaded = Recent::load(&connection).expect("loaded");
+        assert_eq!(loaded.events().map(|event| event.seq).collect::<Vec<_>>(), [5, 6, 7, 8, 9, 10]);
+        assert_eq!((loaded.len(), loaded.bytes, loaded.next_ordinal), (recent.len(), recent.bytes, 11));
+        assert_eq!(loaded.sends, recent.sends);
+    }
+
+    #[test]
+    fn a_size_limit_files_as_a_number_limit_does() {
+        let (connection, mut recent) = ten_recent();
+        let bytes_max = recent.bytes / 2;
+        recent.file_some(&connection, 1000, bytes_max, 1000).expect("filed");
+        assert!(recent.bytes <= bytes_max);
+    }
+}

@@ -213,3 +213,23 @@ mod tests {
         assert!(matches!(StoredClientId::from(ids[1]), StoredClientId::Text(_)));
     }
 }
+
+/// Events for the tests of this crate.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A message by Ann whose client id is its number.
+    pub(crate) fn event(room: &str, seq: u64) -> Arc<Event> {
+        Arc::new(Event {
+            room: RoomName::new(room).expect("a room name"),
+            seq,
+            messages: seq,
+            from: UserId::new("ann").expect("a user id"),
+            name: "Ann".into(),
+            at_ms: 1000 + seq,
+            kind: Kind::Message { client_id: seq.to_string().into(), body: "words".into() },
+            wire: OnceLock::new(),
+        })
+    }
+}

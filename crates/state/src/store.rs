@@ -62,6 +62,18 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(crate) fn new(config: StoreConfig, sinks: Vec<Arc<dyn Sink>>) -> Self {
+        Self {
+            appends: Queue::new(config.append_queue_max),
+            queries: Queue::new(config.query_queue_max),
+            tails: Tails::default(),
+            counters: Counters::default(),
+            health: Mutex::new(Health::Ready),
+            config,
+            sinks,
+        }
+    }
+
     /// Damage stays: it does not heal, so nothing but the end comes after it.
     pub(crate) fn set_health(&self, health: Health) {
         let mut now = self.health.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,15 +94,7 @@ impl Store {
         let lock = schema::prepare_file(&config.path)?;
         let opened = schema::open(&config)?;
         let path = config.path.clone();
-        let shared = Arc::new(Shared {
-            appends: Queue::new(config.append_queue_max),
-            queries: Queue::new(config.query_queue_max),
-            tails: Tails::default(),
-            counters: Counters::default(),
-            health: Mutex::new(Health::Ready),
-            config,
-            sinks,
-        });
+        let shared = Arc::new(Shared::new(config, sinks));
         let (checkpoints, checkpointer) = checkpoint::pair(shared.clone());
         let writer = Writer::new(shared.clone(), opened.connection, checkpoints)
             .map_err(|error| schema::explain(&path, &error))?;

@@ -75,3 +75,28 @@ impl Tails {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::testing::event;
+
+    fn seqs(tail: Option<Tail>) -> (Seq, Seq, Vec<Seq>) {
+        let tail = tail.expect("a tail");
+        (tail.first, tail.head, tail.events.iter().map(|event| event.seq).collect())
+    }
+
+    #[test]
+    fn a_tail_holds_what_is_not_filed_and_nothing_else() {
+        let tails = Tails::default();
+        let name = RoomName::new("lobby").expect("a name");
+        tails.update(&(1..=6).map(|seq| event("lobby", seq)).collect::<Vec<_>>(), &[]);
+        tails.update(&[event("lobby", 7), event("other", 1)], &[(name.clone(), 2)]);
+        assert_eq!(seqs(tails.look(&name, Range::After(4), 2)), (3, 7, vec![5, 6]));
+        assert_eq!(seqs(tails.look(&name, Range::After(0), 9)), (3, 7, vec![3, 4, 5, 6, 7]));
+        assert_eq!(seqs(tails.look(&name, Range::Before(None), 2)), (3, 7, vec![7, 6]));
+        assert_eq!(seqs(tails.look(&name, Range::Before(Some(5)), 9)), (3, 7, vec![4, 3]));
+        tails.update(&[], &[(name.clone(), 7)]);
+        assert!(tails.look(&name, Range::After(0), 9).is_none());
+    }
+}

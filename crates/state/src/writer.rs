@@ -365,3 +365,63 @@ impl From<&rusqlite::Error> for Failed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::testing::event;
+    use chat::ids::UserId;
+    use chat::ledger::Op;
+    use chat::reading::Reply;
+    use std::sync::Mutex;
+
+    #[derive(Default)]
+    struct Collect(Mutex<Vec<Delivery>>);
+
+    impl crate::Sink for Collect {
+        fn committed(&self, delivery: Delivery) {
+            self.0.lock().expect("not poisoned").push(delivery);
+        }
+
+        fn replied(&self, _: u64, _: Reply) {}
+    }
+
+    #[test]
+    fn after_a_doubtful_commit_everybody_hears_of_what_turns_out_to_be_stored() {
+        let directory = std::env::temp_dir().join(format!("stoa-writer-{}", std::process::id()));
+        let config = crate::StoreConfig::new(directory.join("stoa.db"));
+        let _lock = schema::prepare_file(&config.path).expect("made");
+        let opened = schema::open(&config).expect("opens");
+        let heard = Arc::new(Collect::default());
+        let shared = Arc::new(Shared::new(config, vec![heard.clone()]));
+        let (checkpoints, _checkpointer) = checkpoint::pair(shared.clone());
+        let mut writer = Writer::new(shared, opened.connection, checkpoints).expect("starts");
+        let lobby = RoomName::new("lobby").expect("a name");
+        writer.batch(vec![Request {
+            origin: Origin { worker: 0, connection: 1 },
+            id: "1".into(),
+            user: UserId::new("ann").expect("an id"),
+            name: "Ann".into(),
+            op: Op::Join { room: lobby },
+        }]);
+        let join = heard.0.lock().expect("not poisoned").remove(0).events[0].clone();
+
+        for (in_doubt, happened) in
+            [(join.clone(), true), (event("lobby", 1), false), (event("gone", 1), false)]
+        {
+            writer.failed(Failed::Doubtful("sync failed".into()), 1);
+            assert!(writer.connection.is_none() && writer.recent.is_none());
+            writer.in_doubt = vec![in_doubt.clone()];
+            writer.retry_at = Duration::ZERO;
+            writer.batch(Vec::new());
+            let deliveries = std::mem::take(&mut *heard.0.lock().expect("not poisoned"));
+            let events: Vec<_> =
+                deliveries.iter().flat_map(|delivery| delivery.events.iter().cloned()).collect();
+            let expected = if happened { vec![in_doubt] } else { Vec::new() };
+            assert_eq!(events, expected);
+            assert_eq!(writer.shared.health(), Health::Ready);
+        }
+        drop(writer);
+        std::fs::remove_dir_all(directory).expect("removed");
+    }
+}
