@@ -454,6 +454,7 @@ export class StoaChat extends Emitter {
     const room = new Room(name, last, {
       me: () => this.#user,
       clock: this.#platform.clock,
+      limits: () => this.limits,
       ask: (question) => this.#requests.ask(question),
       tell: (message) => this.#connection.send(message),
       send: (to, body) => this.#outbox.add(to, body),

@@ -24,6 +24,7 @@ const PAGE_EVENTS = 100;
  * @typedef {object} RoomClient
  * @property {() => string} me this user's id
  * @property {Clock} clock
+ * @property {() => import("./protocol.js").Limits} limits
  * @property {(question: import("./requests.js").Question) => Promise<any>} ask
  * @property {(message: import("./protocol.js").ClientMessage) => boolean} tell
  * @property {(room: string, body: string) => OutboxItem | null} send
@@ -36,6 +37,7 @@ export class Room {
   /** @type {Map<string, {name: string, timer: unknown}>} */
   #typing = new Map();
   #saidTypingAt = -Infinity;
+  #typingAgainAt = -Infinity;
   #saidReadAt = -Infinity;
   /** @type {unknown} */
   #readTimer = null;
@@ -82,7 +84,8 @@ export class Room {
    * @returns {string | null} the message's id; null if too many messages wait already
    */
   send(body) {
-    this.#saidTypingAt = -Infinity;
+    // The others take this user for done: the next key is news, as soon as the server listens again.
+    this.#typingAgainAt = Math.min(this.#typingAgainAt, this.#saidTypingAt + this.#client.limits().typing_interval_ms);
     return this.#client.send(this.name, body)?.id ?? null;
   }
 
@@ -131,8 +134,9 @@ export class Room {
   /** Tells the others that this user is typing. Call it on every key: it is sent every 3 seconds. */
   sayTyping() {
     const now = this.#client.clock.now();
-    if (now - this.#saidTypingAt < TYPING_EVERY_MS) return;
-    if (this.#client.tell({ t: "typing", room: this.name })) this.#saidTypingAt = now;
+    if (now < this.#typingAgainAt || !this.#client.tell({ t: "typing", room: this.name })) return;
+    this.#saidTypingAt = now;
+    this.#typingAgainAt = now + TYPING_EVERY_MS;
   }
 
   /**

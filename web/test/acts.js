@@ -114,3 +114,18 @@ export async function readOlder(page) {
   assert.notEqual(y, undefined, "the row that was read is still there");
   return { moved: Math.abs(Number(y) - before.y), state: await logState(page) };
 }
+
+/**
+ * Types until somebody else sees it: the server ignores notices that come too soon after the last.
+ * @param {Page} page
+ * @param {Page} other
+ * @param {RegExp} pattern what the other page shows then
+ */
+export async function typeUntilSeen(page, other, pattern) {
+  await page.focus("#text");
+  const deadline = performance.now() + 10_000;
+  while (!pattern.test((await other.textContent("#typing")) ?? "")) {
+    assert.ok(performance.now() < deadline, `nobody sees the typing: ${await other.textContent("#typing")}`);
+    await page.keyboard.type(".", { delay: 20 });
+  }
+}

@@ -9,7 +9,7 @@ import { startFakeServer } from "./fake-server.js";
 import { Stage } from "./stage.js";
 
 const fake = process.env.STOA_URL ? null : await startFakeServer();
-const stage = new Stage(process.env.STOA_URL ?? fake?.url ?? "", process.env.STOA_SCREENSHOTS);
+const stage = new Stage(process.env.STOA_URL || (fake?.url ?? ""), process.env.STOA_SCREENSHOTS);
 // Rooms of an earlier run on the same server must not be in the way.
 const tag = Date.now().toString(36);
 

@@ -9,7 +9,7 @@ import { Stage, say } from "./stage.js";
 
 const path = resolve(process.argv[2] ?? "chat.png");
 const fake = process.env.STOA_URL ? null : await startFakeServer();
-const stage = new Stage(process.env.STOA_URL ?? fake?.url ?? "", undefined);
+const stage = new Stage(process.env.STOA_URL || (fake?.url ?? ""), undefined);
 await stage.open();
 try {
   const me = await stage.person();

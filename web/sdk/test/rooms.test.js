@@ -243,6 +243,18 @@ test("typing is said every three seconds while it lasts", async () => {
   assert.equal(socket().of("typing").length, 3);
 });
 
+test("after a message, typing is news as soon as the server listens again", async () => {
+  const { socket, room, clock } = await inLobby();
+  room.sayTyping();
+  room.send("done");
+  await clock.advance(1_999);
+  room.sayTyping();
+  assert.equal(socket().of("typing").length, 1, "the server would ignore it");
+  await clock.advance(1);
+  room.sayTyping();
+  assert.equal(socket().of("typing").length, 2);
+});
+
 test("presence replaces what was known, user by user", async () => {
   const { socket, room } = await inLobby();
   socket().say({ t: "presence", room: "lobby", online: 2, users: [{ user: "bob", name: "Bob", devices: 1 }] });

@@ -1,7 +1,7 @@
 //! Two people talk: a desktop and a phone, with a second device; typing, presence, unread, reading, hostile text.
 
 import assert from "node:assert/strict";
-import { arrive, goTo, inRoom, logState, reads, sees, write } from "../acts.js";
+import { arrive, goTo, inRoom, logState, reads, sees, typeUntilSeen, write } from "../acts.js";
 import { say } from "../stage.js";
 
 /**
@@ -62,13 +62,11 @@ export async function conversation(stage, tag) {
   });
 
   await stage.check("typing is shown to the other one until the message is there", async () => {
-    await ann.page.focus("#text");
-    await ann.page.keyboard.type("I am");
-    await reads(bob.page, "#typing", /^Ann Lee is typing…$/);
+    await typeUntilSeen(ann.page, bob.page, /^Ann Lee is typing…$/);
     await stage.picture(bob.page, "phone-light");
-    await ann.page.keyboard.type(" typing");
-    await ann.page.keyboard.press("Enter");
-    await sees(bob.page, "I am typing");
+    await ann.page.keyboard.press("Control+a");
+    await write(ann.page, "I was typing");
+    await sees(bob.page, "I was typing");
     await reads(bob.page, "#typing", /^$/);
   });
 
