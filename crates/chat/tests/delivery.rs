@@ -278,6 +278,87 @@ fn a_hub_that_missed_commits_repairs_the_gap_from_the_store() {
 }
 
 #[test]
+fn a_head_that_cannot_be_read_after_a_loss_is_read_again_without_waiting_for_an_event() {
+    let mut node = small(2);
+    let ann = node.member(0, "Ann", "lobby");
+    let bob = node.member(1, "Bob", "lobby");
+    node.deaf[1] = true;
+    chatter(&mut node, ann, 1, 3);
+    node.deaf[1] = false;
+    node.hold_reads = true;
+    node.hubs[1].bus_lost();
+    node.settle();
+    node.reply_held(Some(Reply::Refused(Refusal::Unavailable { retry_ms: 1 })));
+    assert!(node.held_reads.is_empty(), "not at once");
+    node.hold_reads = false;
+    node.pass(HubLimits::default().catch_up_retry);
+    assert_eq!(seqs(&node.hear(bob), "lobby"), [3, 4, 5]);
+}
+
+#[test]
+fn what_is_no_longer_in_the_tail_is_owed_to_a_connection_that_can_take_nothing_now() {
+    let mut node = small(1);
+    let ann = node.member(0, "Ann", "lobby");
+    let bob = node.member(0, "Bob", "lobby");
+    node.hear(bob);
+    assert!(!node.owes(bob));
+    chatter(&mut node, ann, 1, 9);
+    assert!(node.owes(bob), "else nobody calls again when there is room");
+    assert_eq!(seqs(&node.hear(bob), "lobby"), (3..=11).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_joins_is_told_nothing_unread_even_if_the_same_commit_has_a_message() {
+    let mut node = small(1);
+    let ann = node.member(0, "Ann", "lobby");
+    let bob = node.user(0, "Bob");
+    node.hold = true;
+    node.say(bob, r#"{"t":"join","id":"j","room":"lobby"}"#);
+    node.send(ann, "lobby", "1", "hi");
+    node.hold = false;
+    node.settle();
+    let heard = node.hear(bob);
+    assert_eq!(
+        (&heard[0]["head"], &heard[0]["unread"]),
+        (&1.into(), &0.into()),
+        "the message comes as an event"
+    );
+    assert_eq!(seqs(&heard, "lobby"), [2, 3]);
+}
+
+#[test]
+fn a_join_that_confirms_is_not_undone_by_an_older_leave_that_is_still_to_be_delivered() {
+    let mut node = small(1);
+    let ann = node.member(0, "Ann", "lobby");
+    let phone = node.member(0, "Ann", "lobby");
+    node.say(ann, r#"{"t":"leave","id":"l","room":"lobby"}"#);
+    node.say(ann, r#"{"t":"join","id":"j","room":"lobby"}"#);
+    // The phone has heard of neither when it asks.
+    node.say(phone, r#"{"t":"join","id":"j","room":"lobby"}"#);
+    node.send(ann, "lobby", "1", "hi");
+    let heard = node.hear(phone);
+    assert_eq!(of(&heard, "joined")[0]["head"], 3);
+    assert_eq!(seqs(&heard, "lobby"), [2, 3, 4]);
+}
+
+#[test]
+fn who_left_hears_nothing_more_even_if_retention_took_the_leave() {
+    let limits = HubLimits { tail_events_max: 2, sends: fast(), ..HubLimits::default() };
+    let ledger = LedgerLimits { sends: fast(), events_kept_per_room_max: Some(3), ..LedgerLimits::default() };
+    let mut node = Node::with(1, limits, ledger);
+    let ann = node.member(0, "Ann", "lobby");
+    let bob = node.member(0, "Bob", "lobby");
+    let phone = node.member(0, "Bob", "lobby");
+    node.hear(phone);
+    node.say(bob, r#"{"t":"leave","id":"l","room":"lobby"}"#);
+    chatter(&mut node, ann, 1, 10);
+    node.hear(phone);
+    assert_eq!(node.closes, [(phone, 4001)], "it resumes, and hears then that it is not a member");
+    chatter(&mut node, ann, 11, 12);
+    assert!(node.hear(phone).is_empty());
+}
+
+#[test]
 fn a_busy_room_does_not_starve_the_others_of_a_connection() {
     let mut node = small(1);
     let ann = node.member(0, "Ann", "lobby");

@@ -61,6 +61,22 @@ fn presence_is_the_same_on_all_workers_and_mends_itself_after_a_loss() {
 }
 
 #[test]
+fn presence_mends_itself_when_the_request_for_it_is_lost_too() {
+    let mut node = Node::with(2, HubLimits::default(), LedgerLimits::default());
+    let ann = node.member(0, "Ann", "lobby");
+    node.deaf[0] = true;
+    node.member(1, "Bob", "lobby");
+    node.pass(TICK);
+    (node.deaf[0], node.deaf[1]) = (false, true);
+    node.hubs[0].bus_lost();
+    node.settle();
+    node.deaf[1] = false;
+    node.hubs[1].bus_lost();
+    node.settle();
+    assert_eq!(online(&mut node, ann), [("ann".to_owned(), 1), ("bob".to_owned(), 1)]);
+}
+
+#[test]
 fn in_a_large_room_presence_is_a_count_and_becomes_a_full_list_again() {
     let limits = HubLimits { presence_users_max: 2, ..HubLimits::default() };
     let mut node = Node::with(1, limits, LedgerLimits::default());

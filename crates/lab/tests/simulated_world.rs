@@ -39,8 +39,13 @@ fn every_promise_is_kept_in_thousands_of_worlds_and_every_fault_strikes() {
     let (summary, failed) = summary.into_inner().unwrap();
     println!("{} worlds, {} steps\n{}{:#?}", summary.seeds, summary.steps, summary.findings, summary.fired);
     if let Some(worst) = failed.iter().min_by_key(|report| report.steps) {
-        let seeds: Vec<u64> = failed.iter().map(|report| report.seed).collect();
-        panic!("{worst}\n{} of {} seeds failed: {seeds:?}", failed.len(), summary.seeds);
+        for report in &failed {
+            for (rule, witness) in report.findings.failures() {
+                let witness: String = witness.chars().take(200).collect();
+                println!("seed {}: {rule:?}: {witness}", report.seed);
+            }
+        }
+        panic!("{worst}\n{} of {} seeds failed", failed.len(), summary.seeds);
     }
     assert_eq!(summary.unknown(), Vec::<String>::new(), "never tried, so nothing can be said about it");
 }

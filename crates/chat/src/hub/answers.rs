@@ -68,7 +68,7 @@ impl Hub {
                 }
             }
             Some(Read::CatchUp(CatchUp { room, waiting, .. })) => self.caught_up(now, &room, &waiting, reply),
-            Some(Read::Head { room }) => self.head_read(&room, &reply),
+            Some(Read::Head { room }) => self.head_read(now, &room, &reply),
         }
     }
 
@@ -81,22 +81,25 @@ impl Hub {
         joined_at: Option<Seq>,
     ) {
         let next = joined_at.unwrap_or(status.head + 1);
-        let known = self.subscribe(now, id, &status.room, status.head, next);
-        if let (Some(joined_at), Some(index)) = (joined_at, self.rooms.find(&status.room))
+        if self.subscribe(now, id, &status.room, status.head, next).is_none() {
+            return;
+        }
+        if let Some(index) = self.rooms.find(&status.room)
             && let Some(connection) = self.connections.get_mut(id)
             && let Some(subscription) = connection.subscriptions.iter_mut().find(|s| s.room == index)
         {
-            // An own leave before this join must not end what this join began.
-            subscription.member_since = joined_at;
+            // An own leave before this join, or before this confirmation, must not end what it promises.
+            subscription.member_since = joined_at.unwrap_or(subscription.member_since.max(next));
         }
-        let Some(next) = known else { return };
+        // Whoever joins has read everything up to the join; messages of the same commit come as events and count then.
+        let unread = if joined_at.is_some() { 0 } else { status.unread };
         let listed = self.limits.people_listed_max as usize;
         let people = self.presence.people(&status.room).take(listed);
         let users =
             people.map(|(user, name, devices)| Person { user: user.as_str(), name, devices }).collect();
         let message = Outgoing::Joined {
             id: request_id,
-            state: RoomEntry { head: next - 1, ..RoomEntry::from(status) },
+            state: RoomEntry { head: next - 1, unread, ..RoomEntry::from(status) },
             members: status.members,
             online: self.presence.online(&status.room),
             users,
@@ -110,12 +113,27 @@ impl Hub {
         if connection.phase == Phase::AwaitRooms {
             return self.welcome(now, id, statuses);
         }
+        if request_id.is_empty() {
+            return self.membership_checked(id, statuses);
+        }
         let resume = connection.rare.as_mut().and_then(|rare| rare.resumes.remove(request_id));
         if let Some(resume) = resume {
             return self.resumed(now, id, request_id, &resume, statuses);
         }
         let rooms = statuses.iter().flatten().map(RoomEntry::from).collect();
         self.reply(id, &Outgoing::Rooms { id: request_id, rooms });
+    }
+
+    /// Retention took events that this connection had not got. If the user's own leave was among them, nothing will end
+    /// what it receives; so it has to resume, and is told then.
+    fn membership_checked(&mut self, id: ConnectionId, statuses: &Statuses) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let receives = |room: &RoomName| {
+            self.rooms.find(room).is_some_and(|index| connection.subscription(index).is_some())
+        };
+        if statuses.iter().filter_map(|status| status.as_ref().err()).any(|(room, _)| receives(room)) {
+            self.close(id, 4001, "this connection did not read for too long");
+        }
     }
 
     fn welcome(&mut self, now: Now, id: ConnectionId, statuses: &Statuses) {
@@ -185,6 +203,10 @@ impl Hub {
         }
         if connection.phase == Phase::AwaitRooms {
             // Without the list of rooms there is no welcome. The client comes back after a while.
+            return self.close(id, 1013, "the store cannot answer now");
+        }
+        if request_id.is_empty() && room.is_none() {
+            // Nobody knows whether the user is a member still. The client finds out when it resumes.
             return self.close(id, 1013, "the store cannot answer now");
         }
         self.refuse_with(id, Some(request_id), room.map(RoomName::as_str), refusal);

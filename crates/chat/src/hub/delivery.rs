@@ -5,10 +5,12 @@ use super::room::{Room, RoomIndex, Rooms};
 use super::{Effect, Hub, Now};
 use crate::event::{Event, Kind};
 use crate::ids::{RoomName, Seq};
+use crate::ledger::{Op, Refusal};
 use crate::protocol::{Outgoing, Person};
 use crate::reading::{Query, Range, Reply};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Reads of heads after a loss on the bus that run at once.
 const HEAD_READS_MAX: usize = 16;
@@ -53,6 +55,8 @@ pub(super) struct Reads {
     /// Rooms whose head must be read because the bus lost something.
     doubtful: VecDeque<RoomName>,
     heads_under_way: usize,
+    /// A read of a head failed: no more of them until then.
+    pub(super) heads_retry: Option<Duration>,
 }
 
 impl Reads {
@@ -138,11 +142,13 @@ impl Hub {
     /// The bus lost something for this hub: it must not trust its heads nor its picture of who is online.
     pub fn bus_lost(&mut self) {
         self.effects.push_back(Effect::Publish(super::Bus::AccountRequest { worker: self.worker }));
+        // What was lost may have been such a request of another worker.
+        self.publish_account();
         self.reads.doubtful = self.rooms.iter().map(|room| room.name.clone()).collect();
         self.read_doubtful_heads();
     }
 
-    pub(super) fn head_read(&mut self, room: &RoomName, reply: &Reply) {
+    pub(super) fn head_read(&mut self, now: Now, room: &RoomName, reply: &Reply) {
         self.reads.heads_under_way = self.reads.heads_under_way.saturating_sub(1);
         match reply {
             Reply::Page(page) => {
@@ -153,8 +159,12 @@ impl Hub {
                     self.wake_receivers(index);
                 }
             }
-            // Tried again with the next loss or repaired by the next event; a room that is gone needs neither.
-            Reply::Refused(_) | Reply::Members(_) => {}
+            Reply::Refused(Refusal::NotFound) | Reply::Members(_) => {}
+            // The next event may be far away, and until then nobody here would hear of the lost ones.
+            Reply::Refused(_) => {
+                self.reads.doubtful.push_back(room.clone());
+                self.reads.heads_retry.get_or_insert(now.monotonic + self.limits.catch_up_retry);
+            }
         }
         self.read_doubtful_heads();
     }
@@ -201,13 +211,17 @@ impl Hub {
             return;
         }
         subscription.next = first;
+        let name = room.name.clone();
         let message =
-            Outgoing::Behind { room: room.name.as_str(), next: first, head, truncated: Some("retention") };
+            Outgoing::Behind { room: name.as_str(), next: first, head, truncated: Some("retention") };
         connection.replies.push_back(message.to_text());
+        // The user's own leave, made on another connection, may be among what is gone.
+        self.request(id, "", Op::Status { rooms: vec![name] });
     }
 
-    fn read_doubtful_heads(&mut self) {
+    pub(super) fn read_doubtful_heads(&mut self) {
         while self.reads.heads_under_way < HEAD_READS_MAX
+            && self.reads.heads_retry.is_none()
             && let Some(room) = self.reads.doubtful.pop_front()
         {
             let Some(head) = self.rooms.find(&room).and_then(|index| self.rooms.get(index)).map(|r| r.head)
@@ -235,8 +249,11 @@ impl Hub {
     }
 
     fn has_more(&self, connection: &Connection) -> bool {
+        // What is not in the tail must be asked for, unless a read is under way: its reply wakes the connection.
+        let reading = connection.rare.as_ref().is_some_and(|rare| rare.reading.is_some());
         let behind = |s: &super::connection::Subscription| {
-            self.rooms.get(s.room).is_some_and(|room| s.next <= room.head && room.in_tail(s.next).is_some())
+            let room = self.rooms.get(s.room).filter(|room| s.next <= room.head);
+            room.is_some_and(|room| !reading || room.in_tail(s.next).is_some())
         };
         let page = connection.rare.as_ref().is_some_and(|rare| rare.page.is_some());
         page || !connection.replies.is_empty()

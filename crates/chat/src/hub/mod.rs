@@ -245,7 +245,7 @@ impl Hub {
     /// When [`Hub::handle_timeout`] wants to be called, in monotonic time.
     pub fn poll_timeout(&self) -> Option<Duration> {
         let deadline = self.deadlines.first().map(|(ms, _)| Duration::from_millis(*ms));
-        [deadline, self.presence_due].into_iter().flatten().min()
+        [deadline, self.presence_due, self.reads.heads_retry].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -256,6 +256,9 @@ impl Hub {
         {
             self.deadlines.pop_first();
             self.deadline_passed(id, deadline);
+        }
+        if self.reads.heads_retry.take_if(|due| *due <= now.monotonic).is_some() {
+            self.read_doubtful_heads();
         }
         if self.presence_due.is_some_and(|due| due <= now.monotonic) {
             self.presence_due = None;

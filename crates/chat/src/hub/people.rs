@@ -63,10 +63,7 @@ impl Hub {
         match message {
             Bus::Presence { worker, changes } => self.presence.apply(*worker, changes),
             Bus::Account { worker, changes } => self.presence.replace(*worker, changes),
-            Bus::AccountRequest { .. } => {
-                let account = Bus::Account { worker: self.worker, changes: self.presence.account() };
-                self.effects.push_back(Effect::Publish(account));
-            }
+            Bus::AccountRequest { .. } => self.publish_account(),
             Bus::Typing { room, user, name } => {
                 let text = Outgoing::Typing { room: room.as_str(), user: user.as_str(), name }.to_text();
                 if let Some(index) = self.rooms.find(room) {
@@ -87,6 +84,12 @@ impl Hub {
                 }
             }
         }
+    }
+
+    /// Tells the other workers all that this one has.
+    pub(super) fn publish_account(&mut self) {
+        let account = Bus::Account { worker: self.worker, changes: self.presence.account() };
+        self.effects.push_back(Effect::Publish(account));
     }
 
     pub(super) fn schedule_presence(&mut self, now: Now) {

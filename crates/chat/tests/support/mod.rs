@@ -130,6 +130,12 @@ impl Node {
         output.texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
     }
 
+    /// Whether there is something for the connection that cannot take anything now.
+    pub fn owes(&mut self, client: Client) -> bool {
+        let mut output = Output { room: 0, texts: Vec::new() };
+        self.hubs[client.hub].transmit(self.now, client.id, &mut output)
+    }
+
     pub fn close(&mut self, client: Client) {
         self.hubs[client.hub].closed(self.now, client.id);
         self.settle();

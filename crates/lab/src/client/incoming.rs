@@ -87,18 +87,24 @@ impl Client {
         }
         room.received(&event, own);
         if own && event.kind == "leave" && event.seq > room.member_as_of {
-            room.cursor = None;
-            room.receiving = false;
-            room.people_known = false;
-            // Unless the user has asked for the room again since, the leave was made on another device.
-            let rejoin = std::mem::take(&mut room.rejoin) || room.asked.is_some();
-            if room.wish == Wish::Receive && !rejoin {
-                room.wish = Wish::None;
-            }
-            self.record(now, What::Ended { room: name });
-            self.pursue(now);
+            self.ended(now, &name);
         }
         Ok(())
+    }
+
+    /// The connection receives the room no longer: the user has left it.
+    fn ended(&mut self, now: Duration, name: &str) {
+        let Some(room) = self.rooms.get_mut(name).filter(|room| room.receiving) else { return };
+        room.cursor = None;
+        room.receiving = false;
+        room.people_known = false;
+        // Unless the user has asked for the room again since, the leave was made on another device.
+        let rejoin = std::mem::take(&mut room.rejoin) || room.asked.is_some();
+        if room.wish == Wish::Receive && !rejoin {
+            room.wish = Wish::None;
+        }
+        self.record(now, What::Ended { room: name.to_owned() });
+        self.pursue(now);
     }
 
     fn ack(&mut self, now: Duration, ack: &wire::Ack) {

@@ -1,6 +1,6 @@
 //! After the faults: everything must come to rest, and then the whole truth is read once more.
 
-use super::World;
+use super::{DeviceState, World};
 use crate::check::{Evidence, FinalRoom, Findings, Picture, Rule};
 use crate::client::Part;
 use crate::history::What;
@@ -91,25 +91,33 @@ impl World {
 
     fn read_everything(&mut self) -> Result<(), String> {
         let deadline = self.now + SETTLE_MAX;
-        for device in 0..self.devices.len() {
-            self.devices[device].last = Some(FinalRead::default());
-            self.devices[device].client.list_rooms(self.now);
-            let rooms: Vec<String> = self.devices[device].client.receiving().map(str::to_owned).collect();
-            for room in rooms {
-                self.devices[device].client.history_of(self.now, &room, Part::After(0), PAGE_EVENTS);
-            }
-            self.pump_client(device);
+        for device in &mut self.devices {
+            device.last = Some(FinalRead::default());
         }
         while let Some(device) = (0..self.devices.len()).find(|device| !self.has_read_everything(*device)) {
             if self.now >= deadline {
-                return Err(format!(
-                    "device {device} cannot read everything: {:?}",
-                    self.devices[device].last
-                ));
+                return Err(format!("device {device} cannot read everything: {:?}", self.devices[device].last));
             }
+            (0..self.devices.len()).for_each(|device| self.read_on(device));
             self.run_until(self.now + GLANCE);
         }
         Ok(())
+    }
+
+    /// Asks for what the device has not read, if it does not wait for an answer already. A busy server may refuse.
+    fn read_on(&mut self, device: usize) {
+        let DeviceState { client, last, .. } = &mut self.devices[device];
+        let Some(last) = last.as_ref().filter(|_| client.is_settled()) else { return };
+        if !last.listed {
+            client.list_rooms(self.now);
+        }
+        let rooms: Vec<String> = client.receiving().map(str::to_owned).collect();
+        for room in rooms.into_iter().filter(|room| !last.done.contains(room)) {
+            let known = last.rooms.iter().find(|known| known.room == room);
+            let after = known.and_then(|known| known.events.last()).map_or(0, |event| event.seq);
+            client.history_of(self.now, &room, Part::After(after), PAGE_EVENTS);
+        }
+        self.pump_client(device);
     }
 
     fn has_read_everything(&self, device: usize) -> bool {
@@ -118,7 +126,7 @@ impl World {
         last.listed && device.client.receiving().all(|room| last.done.iter().any(|done| done == room))
     }
 
-    /// A page came; if it belongs to the final read, go on behind it.
+    /// A page came; keep it if it belongs to the final read.
     pub(super) fn page_came(&mut self, device: usize, page: &What) {
         let What::Paged { room, after: Some(after), first, head, events, .. } = page else { return };
         let Some(last) = &mut self.devices[device].last else { return };
@@ -134,10 +142,7 @@ impl World {
         let end = events.last().map_or(*after, |event| event.seq);
         if end >= *head {
             last.done.push(room.clone());
-            return;
         }
-        self.devices[device].client.history_of(self.now, room, Part::After(end), PAGE_EVENTS);
-        self.after(Duration::ZERO, super::Action::ClientTimer { device });
     }
 
     pub(super) fn list_came(&mut self, device: usize, list: &What) {

@@ -328,7 +328,7 @@ impl World {
 impl Shape {
     /// Draws the sizes and speeds of a world. Small limits, so that they are reached.
     fn draw(swarm: &Swarm, random: &mut Random) -> Self {
-        let small_rate = Rate { per_second: 3, burst: 5 };
+        let small_rate = Rate { per_second: 15, burst: 5 };
         let large_rate = Rate { per_second: 100_000, burst: 100_000 };
         let hub = HubLimits {
             history_events_max: random.between(5, 40) as u32,
