@@ -4,7 +4,9 @@
 //! the outcome back through each worker's [`Sink`]. What arrives while a commit runs is the next commit, so that many
 //! messages share one flush to disk and nobody waits for a timer. Nothing is acknowledged before it is durable.
 //!
-//! Start reading at [`store`](crate::store), then the writer, then the schema.
+//! Start reading at [`store`], what the workers see. `writer` is the thread behind it, `table` gives it SQLite as the
+//! ledger's table, `recent` explains how a message gets to its place in two steps, `reader` and `tails` answer queries,
+//! `checkpoint` keeps the write-ahead log short, `schema` and `error` are about opening.
 
 mod checkpoint;
 mod config;

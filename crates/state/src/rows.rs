@@ -12,11 +12,11 @@ use std::sync::{Arc, OnceLock};
 pub(crate) const EVENT_COLUMNS: &str =
     "log.seq, log.messages, user.id, log.name, log.at_ms, log.kind, log.client, log.body";
 
-/// Takes the values that [`write`] binds, without an ordinal.
+/// Takes the values that [`write()`] binds, without an ordinal.
 pub(crate) const INSERT_LOG: &str = "INSERT INTO log (room, seq, messages, user, name, at_ms, kind, client, body) \
                                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
-/// Takes the values that [`write`] binds, with an ordinal.
+/// Takes the values that [`write()`] binds, with an ordinal.
 pub(crate) const INSERT_RECENT: &str = "INSERT INTO recent (room, seq, messages, user, name, at_ms, kind, client, body, ordinal) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 

@@ -2,7 +2,7 @@
 //!
 //! Writing each of them with its commit would double the cost of a message, so they wait for up to a second. A crash
 //! loses that second, except where a user's own messages in the log say better
-//! ([`Table::newest_own`](crate::table::Table::newest_own)).
+//! ([`Table::newest_own`]).
 
 use crate::ids::Seq;
 use crate::table::{Position, RoomKey, Table, UserKey};

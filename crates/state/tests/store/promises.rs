@@ -145,3 +145,19 @@ fn two_databases_have_two_epochs() {
     assert_ne!(one.store.epoch(), two.store.epoch());
     assert_eq!(one.store.epoch().len(), 16);
 }
+
+#[test]
+fn a_backup_made_while_serving_is_whole() {
+    let scratch = Scratch::new();
+    let mut worker = Worker::open(scratch.config());
+    worker.join("ann", "lobby");
+    worker.send("ann", "lobby", "1", "not filed yet");
+    let mut copy = scratch.config();
+    copy.path = scratch.path().join("copy.db");
+    let shell = rusqlite::Connection::open(scratch.database()).expect("opens");
+    shell.execute("VACUUM INTO ?1", [copy.path.display().to_string()]).expect("copied");
+    let mut restored = Worker::open(copy);
+    assert_eq!(restored.log("lobby"), worker.events);
+    let again = restored.send("ann", "lobby", "1", "not filed yet");
+    assert!(matches!(again, Answer::Sent { seq: 2, duplicate: true, .. }), "{again:?}");
+}
