@@ -11,8 +11,8 @@
 //!
 //! 1. A connection with nothing half done owns no buffer: bytes are in the worker's buffers, and only during a turn.
 //! 2. All replies of one turn leave in one write (more only past [`WRITE_QUANTUM_BYTES`](crate::limits)).
-//! 3. While something is pending, nothing is read. So a peer that does not read stops being served, and what waits for
-//!    it is bounded by what one callback sends.
+//! 3. While something is pending, a server reads nothing. So a peer that does not read stops being served, and what waits
+//!    for it is bounded by what one callback sends. (A client goes on reading, or the two would wait for each other.)
 //! 4. The endpoint hears of the end exactly once, even if the future is dropped.
 
 use crate::clock;
@@ -220,7 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
 
     fn may_read(&self) -> bool {
         let open = self.phase == Phase::Running && self.connection.state() != State::Closed;
-        open && self.pending.is_none()
+        open && !self.waits_for_peer()
             && (self.endpoint.is_ready() || self.connection.state() == State::Closing)
     }
 
@@ -260,7 +260,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
             self.local.counters.messages_in.add(1);
             if cork.len() >= WRITE_QUANTUM_BYTES {
                 self.flush(cx, now, cork)?;
-                if self.pending.is_some() && !input.is_empty() {
+                if self.waits_for_peer() && !input.is_empty() {
                     self.held = Some(Box::new(input.to_vec()));
                     return Ok(());
                 }
@@ -329,9 +329,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
         Ok(false)
     }
 
-    /// While output is pending and the connection open, silence of the peer means nothing, because we do not read.
+    /// A server reads nothing while output is pending. A client goes on reading: if both ends stopped until the other
+    /// reads, both would wait for ever.
+    fn waits_for_peer(&self) -> bool {
+        self.pending.is_some() && self.connection.role() == Role::Server
+    }
+
+    /// While we do not read, silence of the peer means nothing, and only its taking counts.
     fn only_output_matters(&self) -> bool {
-        self.pending.is_some() && self.connection.state() == State::Open
+        self.waits_for_peer() && self.connection.state() == State::Open
     }
 
     /// Brings an ended connection to its end, step by step: tell the endpoint, write the rest, shut, wait for the peer.

@@ -44,8 +44,8 @@ pub struct Limits {
     pub requests_per_connection_max: u32,
     /// A peer that takes no byte of what waits for it for this long is cut. Default 60 s.
     pub write_timeout: Duration,
-    /// Bytes that wait for a peer which reads more slowly than it is written to. While any wait, nothing more is read
-    /// from that peer, so this is reached only when a single callback sends more; then the connection is cut.
+    /// Bytes that wait for a peer which reads more slowly than it is written to. While any wait, a server reads nothing
+    /// more from that peer, so this is reached only when a single callback sends more; then the connection is cut.
     /// Default 4 MiB.
     pub pending_bytes_max: usize,
     /// After the closing handshake, or after an error answer, the peer has this long to close the transport; then it is

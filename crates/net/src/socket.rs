@@ -136,7 +136,6 @@ impl Socket {
     pub async fn receive(&mut self) -> Option<OwnedMessage> {
         poll_fn(|cx| {
             if self.driver.endpoint().incoming.is_empty() {
-                self.wake.wake();
                 self.poll_driver(cx);
             }
             let mailbox = self.driver.endpoint_mut();
