@@ -120,7 +120,7 @@ export class Sidebar {
     });
     setText(part(".room-time"), message ? shortTime(message.at, Date.now()) : "");
     setText(part(".badge"), room.unread > 0 ? badge(room.unread) : "");
-    const others = Math.max(0, room.online - 1);
+    const others = room.receiving ? Math.max(0, room.online - 1) : 0;
     part(".dot").classList.toggle("on", others > 0);
     const online = others > 0 ? `${counted(others, "other", "others")} online` : "";
     part(".dot").title = online;

@@ -27,6 +27,7 @@ export async function network(stage, tag) {
     await reads(eve.page, "#pending", /offline three/);
     assert.equal(await eve.page.locator('#pending [data-state="sending"]').count(), 3);
     await reads(frank.page, "#room-count", /1 online/);
+    assert.equal(await eve.page.locator(".dot.on").count(), 0, "who is online is not known");
     await stage.picture(eve.page, "desktop-light-offline");
   });
 
