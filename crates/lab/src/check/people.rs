@@ -59,6 +59,9 @@ struct Reads<'a> {
     users: BTreeMap<Device, &'a str>,
     told: BTreeMap<(&'a str, &'a str), u64>,
     asked: BTreeMap<(Device, &'a str), BTreeMap<(&'a str, &'a str), u64>>,
+    /// How often the server has died, and how often it had when each device's connection was opened.
+    deaths: u32,
+    opened: BTreeMap<Device, u32>,
 }
 
 /// A position that a user was told is never taken back, unless the server died in between.
@@ -66,9 +69,10 @@ fn check_reads(evidence: &Evidence, findings: &mut Findings) {
     let mut reads = Reads::default();
     let mut crashes = evidence.crashes.iter().peekable();
     for entry in &evidence.entries {
-        if crashes.next_if(|crash| **crash <= entry.at).is_some() {
+        while crashes.next_if(|crash| **crash <= entry.at).is_some() {
             reads.told.clear();
             reads.asked.clear();
+            reads.deaths += 1;
         }
         reads.step(entry, findings);
     }
@@ -78,6 +82,9 @@ impl<'a> Reads<'a> {
     fn step(&mut self, entry: &'a Entry, findings: &mut Findings) {
         let device = entry.device;
         match &entry.what {
+            What::Opened => {
+                self.opened.insert(device, self.deaths);
+            }
             What::Welcomed { user, .. } => {
                 self.users.insert(device, user);
             }
@@ -108,6 +115,10 @@ impl<'a> Reads<'a> {
     }
 
     fn learn(&mut self, device: Device, room: &'a str, seq: u64) {
+        if self.opened.get(&device) != Some(&self.deaths) {
+            // News that was on its way when the server died.
+            return;
+        }
         let user = self.users.get(&device).copied().unwrap_or_default();
         let told = self.told.entry((user, room)).or_default();
         *told = (*told).max(seq);

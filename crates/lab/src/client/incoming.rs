@@ -160,7 +160,7 @@ impl Client {
             room.cursor = Some(entry.from.saturating_sub(1));
             room.online = entry.online;
             room.people.clear();
-            room.people_known = false;
+            (room.people_known, room.listing) = (false, true);
             let (id, from, truncated) = (resumed.id.clone(), entry.from, entry.truncated.clone());
             self.record(now, What::Resumed { id, asked, from, truncated, state });
             self.say_read(now, name);
@@ -216,7 +216,7 @@ impl Client {
         room.people_changed(list.members.into_iter().map(|person| (person.user, person.devices)));
         match last {
             Some(last) if list.more => self.ask_members(now, &list.room, Some(&last)),
-            _ => room.people_known = true,
+            _ => room.people_known |= room.listing,
         }
     }
 
@@ -239,7 +239,8 @@ impl Client {
         }
         match presence.users {
             Some(users) => room.people_changed(users.into_iter().map(|p| (p.user, p.devices))),
-            None => room.people_known = false,
+            // Somebody came or went, and a list that is being read may miss it.
+            None => (room.people_known, room.listing) = (false, false),
         }
     }
 
@@ -309,7 +310,7 @@ impl Client {
 
     /// An answer came: the request, if it still waited.
     fn answered(&mut self, id: &str) -> Option<Pending> {
-        let (_, pending) = self.pending.remove(id)?;
+        let pending = self.pending.remove(id)?;
         let asked = |room: &&mut Room| room.asked.as_deref() == Some(id);
         self.rooms.values_mut().filter(asked).for_each(|room| room.asked = None);
         Some(pending)

@@ -23,7 +23,7 @@ use std::time::Duration;
 /// How long a client waits for what.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// A request without an answer is made again after this. Default: 10 s, as the protocol says.
+    /// A message without an answer is sent again after this. Default: 10 s, as the protocol says.
     pub answer_timeout: Duration,
     /// A connection without `welcome` is given up after this. Default: 10 s.
     pub welcome_timeout: Duration,
@@ -124,8 +124,8 @@ pub struct Client {
     phase: Phase,
     rooms: BTreeMap<String, Room>,
     outbox: VecDeque<Unacked>,
-    /// Requests under way, each with the time it was made.
-    pending: BTreeMap<String, (Duration, Pending)>,
+    /// Requests under way, by their id.
+    pending: BTreeMap<String, Pending>,
     next_request: u64,
     ping_interval: Duration,
     heard_at: Duration,
@@ -315,10 +315,9 @@ impl Client {
         let ping = self.pinged_at.is_none().then(|| self.heard_at + self.ping_interval);
         let timeout = self.config.answer_timeout;
         let sends = self.outbox.iter().map(|m| m.sent_at.map_or(m.not_before, |at| at + timeout)).min();
-        let answers = self.pending.values().map(|(at, _)| *at + timeout).min();
         let waiting = self.rooms.values().filter(|room| room.wants_a_request() && room.asked.is_none());
         let patience = waiting.map(|room| room.not_before).min();
-        [given_up, ping, sends, answers, patience].into_iter().flatten().min()
+        [given_up, ping, sends, patience].into_iter().flatten().min()
     }
 
     // === getters ===
@@ -368,7 +367,7 @@ impl Client {
 
     /// The ids of the requests that are not answered, for people who debug.
     pub fn waits_for(&self) -> Vec<String> {
-        self.pending.iter().map(|(id, (_, what))| format!("{id}: {what:?}")).collect()
+        self.pending.iter().map(|(id, what)| format!("{id}: {what:?}")).collect()
     }
 
     /// How many users are online in the room, as the server counts, and who with how many devices, if known in full.
@@ -407,7 +406,7 @@ impl Client {
         let id = self.request_id();
         self.outputs.push_back(Output::Text(text(&id)));
         self.record(now, What::Asked { id: id.clone() });
-        self.pending.insert(id.clone(), (now, pending));
+        self.pending.insert(id.clone(), pending);
         Some(id)
     }
 
@@ -433,16 +432,11 @@ impl Client {
         }
     }
 
-    /// Lets requests whose answer is overdue be made again.
+    /// Lets messages whose ack is overdue be sent again. Other requests are answered as long as the connection lives.
     fn forget_unanswered(&mut self, now: Duration) {
         let timeout = self.config.answer_timeout;
         for message in &mut self.outbox {
             message.sent_at.take_if(|at| *at + timeout <= now);
-        }
-        let overdue = self.pending.iter().filter(|(_, (at, _))| *at + timeout <= now);
-        for id in overdue.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-            self.pending.remove(&id);
-            self.rooms.values_mut().filter(|r| r.asked.as_ref() == Some(&id)).for_each(|r| r.asked = None);
         }
     }
 

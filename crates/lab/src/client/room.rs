@@ -40,6 +40,8 @@ pub(super) struct Room {
     pub(super) online: u64,
     /// `people` is complete.
     pub(super) people_known: bool,
+    /// The list of members that is being read leaves nobody out.
+    pub(super) listing: bool,
     unread: Unread,
 }
 
@@ -97,7 +99,7 @@ impl Room {
         }
         if own {
             self.read_to(event.seq, None);
-        } else if event.seq > self.unread.counted_to {
+        } else if event.seq > self.unread.counted_to.max(self.read) {
             self.unread.since.insert(event.seq);
         }
     }
@@ -160,6 +162,15 @@ mod tests {
         assert_eq!(room.unread(), Some(0), "an own message moves the read position");
         room.read_to(5, Some(8));
         assert_eq!((room.unread(), room.read), (Some(0), 13), "a read position never falls");
+    }
+
+    #[test]
+    fn a_read_position_may_be_heard_of_before_the_events_up_to_it() {
+        let mut room = Room::default();
+        room.told(&state(2, 2, 0));
+        room.read_to(5, Some(1));
+        (3..=7).for_each(|seq| room.received(&message(seq), false));
+        assert_eq!(room.unread(), Some(2), "6 and 7");
     }
 
     #[test]

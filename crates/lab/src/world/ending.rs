@@ -96,7 +96,10 @@ impl World {
         }
         while let Some(device) = (0..self.devices.len()).find(|device| !self.has_read_everything(*device)) {
             if self.now >= deadline {
-                return Err(format!("device {device} cannot read everything: {:?}", self.devices[device].last));
+                return Err(format!(
+                    "device {device} cannot read everything: {:?}",
+                    self.devices[device].last
+                ));
             }
             (0..self.devices.len()).for_each(|device| self.read_on(device));
             self.run_until(self.now + GLANCE);
