@@ -100,7 +100,9 @@ export class Sidebar {
   #makeItem(name) {
     const button = make("button", { class: "room-item", type: "button", "aria-current": name === this.#current ? "page" : "false" });
     button.dataset.room = name;
-    const first = make("span", { class: "room-line" }, make("span", { class: "dot" }), make("span", { class: "room-item-name", text: name }), make("span", { class: "sr-only online" }), make("span", { class: "room-time" }));
+    const first = make("span", { class: "room-line" });
+    const parts = ["dot", "room-item-name", "sr-only online", "room-time"];
+    first.append(...parts.map((part) => make("span", { class: part, text: part === "room-item-name" ? name : "" })));
     const second = make("span", { class: "room-line" }, make("span", { class: "room-preview" }), make("span", { class: "badge" }), make("span", { class: "sr-only unread" }));
     button.append(first, second);
     return make("li", {}, button);

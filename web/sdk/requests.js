@@ -5,7 +5,13 @@ import { StoaError } from "./protocol.js";
 /** @typedef {import("./protocol.js").ServerMessage} ServerMessage */
 /** @typedef {import("./protocol.js").ErrorMessage} ErrorMessage */
 /** @typedef {import("./platform.js").Platform} Platform */
-/** @typedef {{t: "join" | "leave", room: string} | {t: "rooms"} | {t: "history", room: string, before?: number, after?: number, limit?: number} | {t: "members", room: string, after?: string, limit?: number} | {t: "resume", epoch?: string, rooms: Record<string, number>}} Question */
+/**
+ * @typedef {{t: "join" | "leave", room: string}
+ *   | {t: "rooms"}
+ *   | {t: "history", room: string, before?: number, after?: number, limit?: number}
+ *   | {t: "members", room: string, after?: string, limit?: number}
+ *   | {t: "resume", epoch?: string, rooms: Record<string, number>}} Question what a client can ask
+ */
 
 /** How long a question may go without an answer, however often it is asked. */
 export const ANSWER_MS_MAX = 20_000;

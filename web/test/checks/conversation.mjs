@@ -5,6 +5,15 @@ import { arrive, goTo, inRoom, logState, reads, sees, typeUntilSeen, write } fro
 import { say } from "../stage.js";
 
 /**
+ * @typedef {object} Scene
+ * @property {import("../stage.js").Stage} stage
+ * @property {import("../stage.js").Person} ann at a desktop
+ * @property {import("../stage.js").Person} bob on a phone
+ * @property {string} room
+ * @property {string} side another room
+ */
+
+/**
  * @param {import("../stage.js").Stage} stage
  * @param {string} tag
  */
@@ -13,7 +22,17 @@ export async function conversation(stage, tag) {
   const side = `aside-${tag}`;
   const ann = await stage.person();
   const bob = await stage.person({ phone: true });
+  const scene = { stage, ann, bob, room, side };
+  await arrival(scene);
+  await talk(scene);
+  await attention(scene);
+  await hostility(scene);
+  await keyboard(scene);
+  await changes(scene);
+}
 
+/** @param {Scene} scene */
+async function arrival({ stage, ann, bob, room }) {
   await stage.check("a new guest gives a name and enters a room, with the keyboard alone", async () => {
     await arrive(ann.page, ann.proxy.url, "Ann Lee");
     await stage.picture(ann.page, "desktop-light-start");
@@ -51,7 +70,10 @@ export async function conversation(stage, tag) {
     await sees(bob.page, "Hello, is anybody here?");
     await reads(ann.page, "#rows .row:last-child .notice", /^Bob joined/);
   });
+}
 
+/** @param {Scene} scene */
+async function talk({ stage, ann, bob }) {
   await stage.check("messages arrive on the other side, and only once at home", async () => {
     await write(bob.page, "Yes, on my phone");
     await sees(ann.page, "Yes, on my phone");
@@ -78,7 +100,10 @@ export async function conversation(stage, tag) {
     await ann.page.keyboard.press("Enter");
     await sees(bob.page, "first line\nsecond line");
   });
+}
 
+/** @param {Scene} scene */
+async function attention({ stage, ann, bob, room, side }) {
   const annToo = await stage.device(ann.context, ann.proxy);
   await stage.check("people and their devices are counted", async () => {
     await reads(ann.page, "#room-count", /^2 members · 2 online$/);
@@ -130,7 +155,10 @@ export async function conversation(stage, tag) {
     });
     await ann.page.waitForFunction(() => !document.title.startsWith("("));
   });
+}
 
+/** @param {Scene} scene */
+async function hostility({ stage, ann, bob, room }) {
   await stage.check("hostile names and texts stay text", async () => {
     const name = "<img src=x onerror='window.hacked=1'>";
     const mallory = await stage.guest(name);
@@ -146,7 +174,10 @@ export async function conversation(stage, tag) {
     assert.equal(wide, false, "a word without end must wrap");
     mallory.close();
   });
+}
 
+/** @param {Scene} scene */
+async function keyboard({ stage, ann, room, side }) {
   await stage.check("the keyboard walks through the rooms, to the help and back", async () => {
     await goTo(ann.page, side);
     await ann.page.keyboard.press("Alt+ArrowDown");
@@ -175,7 +206,10 @@ export async function conversation(stage, tag) {
     await goTo(ann.page, side);
     await reads(ann.page, "#rows", /Ann Lee left/);
   });
+}
 
+/** @param {Scene} scene */
+async function changes({ stage, ann, bob, room }) {
   await stage.check("another name is taken on at once", async () => {
     await ann.page.click("#open-name");
     await ann.page.waitForSelector("#name-dialog[open]");

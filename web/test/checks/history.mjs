@@ -26,8 +26,30 @@ export async function history(stage, tag) {
   await arrive(page, dora.proxy.url, "Dora");
   await goTo(page, room);
   await goTo(page, other);
-  await Promise.all(guests.map((guest, i) => say(guest, room, Array.from({ length: MESSAGES_EACH }, (_, n) => `message ${n + 1} of writer ${i + 1}${n % 7 === 3 ? ", which says a little more than the others do, so that not all rows are equally high on any screen" : ""}`))));
+  await Promise.all(guests.map((guest, i) => say(guest, room, messagesOf(i + 1))));
+  await unread(stage, page, room, total);
+  await readingBack(stage, page, room, first);
+  await readingOn(stage, page, room, first, total);
+  for (const guest of guests) guest.close();
+}
 
+/** @param {number} writer @returns {string[]} */
+function messagesOf(writer) {
+  const more = ", which says a little more than the others do, so that not all rows are equally high on any screen";
+  return Array.from({ length: MESSAGES_EACH }, (_, n) => `message ${n + 1} of writer ${writer}${n % 7 === 3 ? more : ""}`);
+}
+
+/** @typedef {import("../stage.js").Stage} Stage */
+/** @typedef {import("playwright-core").Page} Page */
+/** @typedef {import("../../sdk/index.js").StoaChat} StoaChat */
+
+/**
+ * @param {Stage} stage
+ * @param {Page} page
+ * @param {string} room
+ * @param {number} total
+ */
+async function unread(stage, page, room, total) {
   await stage.check("a room with many unread messages opens at the first of them", async () => {
     await reads(page, `[data-room="${room}"] .badge`, /^99\+$/);
     await page.waitForFunction((count) => document.title.startsWith(`(${count})`), total);
@@ -49,7 +71,15 @@ export async function history(stage, tag) {
     await page.waitForFunction(() => document.getElementById("jump")?.hidden);
     assert.equal((await logState(page)).atBottom, true);
   });
+}
 
+/**
+ * @param {Stage} stage
+ * @param {Page} page
+ * @param {string} room
+ * @param {StoaChat} first
+ */
+async function readingBack(stage, page, room, first) {
   await stage.check("reading back keeps the place to the pixel, down to where the room begins", async () => {
     let worst = 0;
     for (let pages = 0; pages < 60; pages++) {
@@ -70,7 +100,16 @@ export async function history(stage, tag) {
     await reads(page, "#jump-text", /^2 new$/);
     assert.equal((await logState(page)).top, before.top);
   });
+}
 
+/**
+ * @param {Stage} stage
+ * @param {Page} page
+ * @param {string} room
+ * @param {StoaChat} first
+ * @param {number} total
+ */
+async function readingOn(stage, page, room, first, total) {
   await stage.check("scrolling down again comes to the end without a hole", async () => {
     const end = await page.evaluate(async () => {
       const log = /** @type {HTMLElement} */ (document.getElementById("log"));
@@ -111,5 +150,4 @@ export async function history(stage, tag) {
     await sees(page, "pour 7");
     assert.equal((await logState(page)).atBottom, true);
   });
-  for (const guest of guests) guest.close();
 }
