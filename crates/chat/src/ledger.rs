@@ -7,6 +7,7 @@
 mod batch;
 mod cache;
 mod limits;
+mod lookup;
 mod machine;
 mod marks;
 #[cfg(test)]

@@ -114,10 +114,17 @@ fn the_page_the_health_and_the_metrics_are_where_they_belong() {
         let mut ann = Client::guest(&node, "Ann", "lobby").await;
         ann.send("lobby", "1", "hello").await;
         ann.until("ack").await;
-        assert!(get(plain, "/").await.contains("<!doctype html>") || get(plain, "/").await.contains("<!DOCTYPE html>"));
+        assert!(
+            get(plain, "/").await.contains("<!doctype html>")
+                || get(plain, "/").await.contains("<!DOCTYPE html>")
+        );
         assert!(get(plain, "/healthz").await.ends_with("ok\n"));
         let metrics = get(admin, "/metrics").await;
-        for name in ["stoa_store_events_total 2", "stoa_net_websockets_open{worker=\"0\"}", "stoa_store_commit_seconds_count"] {
+        for name in [
+            "stoa_store_events_total 2",
+            "stoa_net_websockets_open{worker=\"0\"}",
+            "stoa_store_commit_seconds_count",
+        ] {
             assert!(metrics.contains(name), "{name}\n{metrics}");
         }
         assert!(get(plain, "/v1/chat").await.starts_with("HTTP/1.1 426"));

@@ -32,7 +32,8 @@ fn a19_a_token_in_the_query_counts_only_where_it_is_allowed() {
             config.query_token_allowed = allowed;
             let node = Node::start(config).unwrap();
             let ann = Client::guest(&node, "Ann", "lobby").await;
-            let url = format!("{}?access_token={}", support::url(&node), ann.welcome["token"].as_str().unwrap());
+            let url =
+                format!("{}?access_token={}", support::url(&node), ann.welcome["token"].as_str().unwrap());
             let mut socket = net::Socket::connect(&url, &support::options()).await.unwrap();
             say(&mut socket, r#"{"t":"hello"}"#).await;
             if allowed {
@@ -85,7 +86,9 @@ fn p05_a_tampered_token_or_an_impossible_position_never_gives_what_is_anothers()
         let mut eve = Client::guest(&node, "Eve", "lobby").await;
         eve.say(r#"{"t":"resume","id":"1","rooms":{"private":0}}"#).await;
         assert_eq!(eve.until("resumed").await["errors"], json!({"private": "not_member"}));
-        for (seq, expected) in [("-1", "error"), ("1e3", "error"), ("9223372036854775808", "resumed"), ("99", "resumed")] {
+        for (seq, expected) in
+            [("-1", "error"), ("1e3", "error"), ("9223372036854775808", "resumed"), ("99", "resumed")]
+        {
             eve.say(&format!(r#"{{"t":"resume","id":"x","rooms":{{"lobby":{seq}}}}}"#)).await;
             let answer = eve.until(expected).await;
             if expected == "resumed" {
@@ -132,7 +135,11 @@ fn p07_p12_names_and_bodies_reach_no_metric_and_pass_unchanged() {
         ann.until("joined").await;
         let agent = "x\"} 1\\nevil{a=\"";
         let plain = node.addresses().plain[0];
-        http(plain, format!("GET / HTTP/1.1\r\nHost: {plain}\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n")).await;
+        http(
+            plain,
+            format!("GET / HTTP/1.1\r\nHost: {plain}\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n"),
+        )
+        .await;
         let metrics = get(node.addresses().admin.unwrap(), "/metrics").await;
         for needle in ["label-injection", "evil", "crimson"] {
             assert!(!metrics.contains(needle), "{needle}");
@@ -147,11 +154,24 @@ fn p11_the_public_listener_shows_nothing_of_the_admin_page() {
         let node = Node::start(config(&directory.0)).unwrap();
         let plain = node.addresses().plain[0];
         for target in [
-            "/metrics", "//metrics", "/./metrics", "/..;/metrics", "/metrics/", "/admin", "/debug/pprof", "/%6detrics",
-            "/healthz/../metrics", "/index.html/../../stoa.db", "/stoa.db", "/guest.key",
+            "/metrics",
+            "//metrics",
+            "/./metrics",
+            "/..;/metrics",
+            "/metrics/",
+            "/admin",
+            "/debug/pprof",
+            "/%6detrics",
+            "/healthz/../metrics",
+            "/index.html/../../stoa.db",
+            "/stoa.db",
+            "/guest.key",
         ] {
             let answer = get(plain, target).await;
-            assert!(answer.starts_with("HTTP/1.1 404") || answer.starts_with("HTTP/1.1 400"), "{target}: {answer}");
+            assert!(
+                answer.starts_with("HTTP/1.1 404") || answer.starts_with("HTTP/1.1 400"),
+                "{target}: {answer}"
+            );
         }
     });
 }
@@ -172,7 +192,9 @@ fn w20_what_is_not_a_json_object_closes_and_deep_json_does_no_harm() {
         let mut config = config(&directory.0);
         config.websocket.limits.message_bytes_max = 1 << 20;
         let node = Node::start(config).unwrap();
-        for (text, code) in [("[".repeat(100_000), 1007), (r#"{"a":"#.repeat(100_000), 1007), ("no".to_owned(), 1007)] {
+        for (text, code) in
+            [("[".repeat(100_000), 1007), (r#"{"a":"#.repeat(100_000), 1007), ("no".to_owned(), 1007)]
+        {
             let mut client = Client::guest(&node, "Ann", "lobby").await;
             client.say(&text).await;
             assert_eq!(close_code(&mut client.socket).await, code);

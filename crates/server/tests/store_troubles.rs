@@ -13,7 +13,8 @@ struct SmallDisk(Directory);
 impl SmallDisk {
     fn new() -> Option<Self> {
         let directory = Directory::new();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(&directory.0).status();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(&directory.0).status();
         mounted.is_ok_and(|status| status.success()).then(|| Self(directory))
     }
 }

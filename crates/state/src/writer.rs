@@ -127,8 +127,15 @@ impl Writer {
 
     fn batch(&mut self, requests: Vec<Request>) {
         let (count, started) = (requests.len(), Instant::now());
-        if self.started.elapsed() < self.retry_at || matches!(self.shared.health(), Health::Damaged(_)) {
-            return self.refuse(refuse_all(requests));
+        let wait =
+            self.started.elapsed() < self.retry_at || matches!(self.shared.health(), Health::Damaged(_));
+        if wait {
+            let writes = self.answer_reads(requests);
+            return self.refuse(refuse_all(writes));
+        }
+        let requests = if self.failing && count > 0 { self.answer_reads(requests) } else { requests };
+        if requests.is_empty() && count > 0 {
+            return;
         }
         let now_ms = self.now_ms();
         match self.transact(requests, now_ms) {
@@ -146,6 +153,20 @@ impl Writer {
                 self.refuse(answers);
             }
         }
+    }
+
+    /// While the store cannot write: answers what only needs reading, and returns the rest.
+    fn answer_reads(&mut self, requests: Vec<Request>) -> Vec<Request> {
+        // A connection that is in doubt must be made durable before anything read from it may be told.
+        if self.connection.is_none() || self.reconnect().is_err() {
+            return requests;
+        }
+        let (Some(connection), Some(recent)) = (&self.connection, &mut self.recent) else { return requests };
+        let Ok(mut table) = SqliteTable::new(connection, recent) else { return requests };
+        let (answers, rest) = self.ledger.look_up(&mut table, self.started.elapsed(), requests);
+        drop(table);
+        self.deliver(Arc::new([]), answers);
+        rest
     }
 
     /// One transaction. Returns only what is durable, or refusals of everything.

@@ -23,7 +23,7 @@ pub(super) struct Batch<'a, T> {
 }
 
 /// An answer that may have to wait for the end of the batch, because it tells how the room is then.
-enum Draft {
+pub(super) enum Draft {
     Final(Answer),
     Joined { room: RoomName, user: UserId, joined_at: Option<Seq>, read: Position },
     Read { room: RoomName, user: UserId, read: Position },
@@ -31,7 +31,7 @@ enum Draft {
 }
 
 /// Who may do something in a room: the outcome of looking all three up.
-enum Standing {
+pub(super) enum Standing {
     Refused(Refusal),
     Member(RoomRow, UserRow, Position),
 }
@@ -121,7 +121,7 @@ impl<'a, T: Table> Batch<'a, T> {
         Ok(Commit { events: self.events, answers })
     }
 
-    fn standing(&mut self, room: &RoomName, user: &UserId) -> Result<Standing, T::Error> {
+    pub(super) fn standing(&mut self, room: &RoomName, user: &UserId) -> Result<Standing, T::Error> {
         let Some(row) = self.ledger.room(self.table, self.now, room)? else {
             return Ok(Standing::Refused(Refusal::NotFound));
         };
@@ -144,16 +144,9 @@ impl<'a, T: Table> Batch<'a, T> {
             Standing::Refused(refusal) => return Ok(Draft::refused(room, refusal)),
             Standing::Member(row, sender, _) => (row, sender),
         };
-        if let Some(seq) = self.table.find_send(row.key, sender.key, id)?
-            && let Some(event) = self.table.event(row.key, &room, seq)?
-        {
-            // Answered whatever the rate: the client only wants to know what became of it.
-            let same = matches!(&event.kind, Kind::Message { body: before, .. } if *before == body);
-            return Ok(if same {
-                Draft::Final(Answer::Sent { room, seq, at_ms: event.at_ms, duplicate: true })
-            } else {
-                Draft::refused(room, Refusal::Conflict)
-            });
+        // Answered whatever the rate: the client only wants to know what became of it.
+        if let Some(draft) = self.stored(&row, &sender, &room, id, &body)? {
+            return Ok(draft);
         }
         if let Err(retry_ms) = self.spend(&user) {
             return Ok(Draft::refused(room, Refusal::RateLimited { retry_ms }));
@@ -163,6 +156,25 @@ impl<'a, T: Table> Batch<'a, T> {
         let here = self.append(&room, &row, &user, &sender, name, kind)?;
         self.move_read(&row, &sender, here, here.seq);
         Ok(Draft::Final(Answer::Sent { room, seq: here.seq, at_ms: self.now_ms, duplicate: false }))
+    }
+
+    /// The answer to a send whose client id was used before.
+    pub(super) fn stored(
+        &mut self,
+        row: &RoomRow,
+        sender: &UserRow,
+        room: &RoomName,
+        id: &str,
+        body: &str,
+    ) -> Result<Option<Draft>, T::Error> {
+        let Some(seq) = self.table.find_send(row.key, sender.key, id)? else { return Ok(None) };
+        let Some(event) = self.table.event(row.key, room, seq)? else { return Ok(None) };
+        let same = matches!(&event.kind, Kind::Message { body: before, .. } if **before == *body);
+        Ok(Some(if same {
+            Draft::Final(Answer::Sent { room: room.clone(), seq, at_ms: event.at_ms, duplicate: true })
+        } else {
+            Draft::refused(room.clone(), Refusal::Conflict)
+        }))
     }
 
     fn spend(&mut self, user: &UserId) -> Result<(), u64> {
@@ -259,7 +271,7 @@ impl<'a, T: Table> Batch<'a, T> {
         Ok(Draft::Read { room, user, read })
     }
 
-    fn rooms(&mut self, user: UserId) -> Result<Draft, T::Error> {
+    pub(super) fn rooms(&mut self, user: UserId) -> Result<Draft, T::Error> {
         let rooms = match self.ledger.user(self.table, &user)? {
             Some(row) => self.table.rooms_of(row.key, self.ledger.limits.rooms_per_user_max)?,
             None => Vec::new(),
@@ -348,7 +360,7 @@ impl<'a, T: Table> Batch<'a, T> {
     }
 
     /// The answer as it is at the end of the batch.
-    fn complete(&mut self, draft: Draft) -> Result<Answer, T::Error> {
+    pub(super) fn complete(&mut self, draft: Draft) -> Result<Answer, T::Error> {
         Ok(match draft {
             Draft::Final(answer) => answer,
             Draft::Joined { room, user, joined_at, read } => match self.state(&room, &user, Some(read))? {

@@ -59,7 +59,8 @@ pub fn config(directory: &Path) -> Config {
 pub fn run<T>(test: impl Future<Output = T>) -> T {
     let builder = &mut tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build_local(tokio::runtime::LocalOptions::default()).unwrap();
-    runtime.block_on(async { tokio::time::timeout(10 * DEADLINE, test).await.expect("the test takes too long") })
+    runtime
+        .block_on(async { tokio::time::timeout(10 * DEADLINE, test).await.expect("the test takes too long") })
 }
 
 pub fn url(node: &Node) -> String {
@@ -113,7 +114,8 @@ impl Client {
     pub async fn until(&mut self, t: &str) -> Value {
         loop {
             let message = hear(&mut self.socket).await;
-            let message = message.unwrap_or_else(|| panic!("closed while waiting for {t}: {:?}", self.socket.end()));
+            let message =
+                message.unwrap_or_else(|| panic!("closed while waiting for {t}: {:?}", self.socket.end()));
             if message["t"] == t {
                 return message;
             }

@@ -244,3 +244,28 @@ fn small_caches_change_no_answer() {
         assert_eq!(small.ask(who, &id, op.clone()), large.ask(who, &id, op), "request {i}");
     }
 }
+
+#[test]
+fn while_nothing_can_be_written_rooms_are_told_members_come_in_and_stored_sends_are_confirmed() {
+    let mut world = World::new(unlimited());
+    world.commit(vec![request("ann", "1", join("r")), request("ann", "2", send("r", "hello"))]);
+    world.ledger.forget();
+    let asked = vec![
+        request("ann", "a", Op::Rooms),
+        request("ann", "b", Op::Status { rooms: vec![room("r"), room("nowhere")] }),
+        request("ann", "c", join("r")),
+        request("ann", "2", send("r", "hello")),
+        request("ann", "d", send("r", "new")),
+        request("bob", "e", join("r")),
+        request("ann", "f", Op::Leave { room: room("r") }),
+        request("ann", "g", read("r", 1)),
+    ];
+    let (answers, rest) = world.ledger.look_up(&mut world.table, world.now, asked);
+    let ids = |id: &str| id.to_owned();
+    assert_eq!(answers.iter().map(|(_, id, _)| ids(id)).collect::<Vec<_>>(), ["a", "b", "c", "2"]);
+    assert_eq!(rest.iter().map(|request| ids(&request.id)).collect::<Vec<_>>(), ["d", "e", "f", "g"]);
+    assert!(matches!(&answers[0].2, Answer::Statuses(all) if all.len() == 1));
+    assert!(matches!(&answers[1].2, Answer::Statuses(all) if all[1].is_err()));
+    assert!(matches!(&answers[2].2, Answer::Joined { joined_at: None, status } if status.head == 2));
+    assert!(matches!(&answers[3].2, Answer::Sent { seq: 2, duplicate: true, .. }));
+}
