@@ -1,6 +1,6 @@
 //! The steps of CI: what they are, the order, and how their results are shown.
 
-use crate::steps::{autobahn, dependencies, fuzz, rust, tidy, web};
+use crate::steps::{autobahn, dependencies, fuzz, interop, load, rust, tidy, web};
 use crate::tree::Tree;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -42,6 +42,9 @@ const STEPS: &[Step] = &[
     Step { name: "web", slow: false, run: web::sdk, what: "types and tests of the page and the browser SDK" },
     Step { name: "docs", slow: false, run: rust::docs, what: "rustdoc, warnings are errors" },
     Step { name: "fuzz-targets", slow: true, run: fuzz::compiles, what: "the fuzz targets compile" },
+    Step { name: "release", slow: true, run: rust::release, what: "the product as its users build it; the next steps run it" },
+    Step { name: "interop", slow: true, run: interop::run, what: "clients in Python and Node talk to each other through our server" },
+    Step { name: "load", slow: true, run: load::run, what: "a modest load whose every message is checked" },
     Step { name: "browser", slow: true, run: web::browser, what: "the page in a real browser, from end to end" },
     Step { name: "autobahn-server", slow: true, run: autobahn::server, what: "Autobahn testsuite against our server" },
     Step { name: "autobahn-client", slow: true, run: autobahn::client, what: "Autobahn testsuite against our client" },

@@ -47,8 +47,9 @@ pub(crate) fn server(tree: &Tree) -> Outcome {
     let log = "autobahn-server";
     let Some(suite) = Suite::find(tree, log)? else { return Ok(absent()) };
     let port = free_port()?;
-    let echo = rust::release_example(tree, log, "net", "echo_server")?;
-    let _echo = Job::new(tree, log, echo).args(["--listen", &format!("127.0.0.1:{port}")]).serve(port)?;
+    let stoa = rust::stoa(tree, log)?;
+    let _echo =
+        Job::new(tree, log, stoa).args(["echo", "--listen", &format!("127.0.0.1:{port}")]).serve(port)?;
     let url = format!("ws://127.0.0.1:{port}/");
     let job = Job::new(tree, log, suite.program("fuzzingclient")).args([&url]).args([&suite.reports]);
     let outcome = job.args(["--cases", CASES, "--agent", "stoa"]).deadline(DEADLINE).run();

@@ -3,7 +3,10 @@
 pub(crate) mod autobahn;
 pub(crate) mod dependencies;
 pub(crate) mod fuzz;
+pub(crate) mod interop;
 pub(crate) mod links;
+pub(crate) mod load;
+pub(crate) mod node;
 pub(crate) mod rust;
 pub(crate) mod tidy;
 pub(crate) mod web;

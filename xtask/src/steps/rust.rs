@@ -24,6 +24,18 @@ pub(crate) fn lints(tree: &Tree) -> Outcome {
     Done::passed("no warnings")
 }
 
+/// The product as its users build it. Later steps run it.
+pub(crate) fn release(tree: &Tree) -> Outcome {
+    stoa(tree, "release")?;
+    Done::passed("target/release/stoa")
+}
+
+/// Builds the product in the release profile, unless that is done. Returns the program.
+pub(crate) fn stoa(tree: &Tree, log: &str) -> Result<PathBuf, String> {
+    cargo(tree, log, &["build", "--locked", "--release", "--package", "stoa"]).run()?;
+    Ok(tree.target.join("release/stoa"))
+}
+
 /// Builds an example in the release profile. Returns the program.
 pub(crate) fn release_example(tree: &Tree, log: &str, package: &str, name: &str) -> Result<PathBuf, String> {
     cargo(tree, log, &["build", "--locked", "--release", "--package", package, "--example", name]).run()?;

@@ -3,6 +3,7 @@
 use crate::ci::{Done, Outcome};
 use crate::install;
 use crate::process::Job;
+use crate::steps::node::Node;
 use crate::tree::Tree;
 use std::time::Duration;
 
@@ -24,16 +25,18 @@ pub(crate) fn sdk(tree: &Tree) -> Outcome {
     }
 }
 
-/// The page in a real browser, from end to end. Pictures of it land in `target/ci/screenshots`.
+/// The page in a real browser against the real server, from end to end. Pictures of it land in `target/ci/screenshots`.
 pub(crate) fn browser(tree: &Tree) -> Outcome {
     let log = "browser";
     install::npm(tree, log, "web")?;
     let chromium = install::chromium(tree, log)?;
+    let node = Node::start(tree, log, &[])?;
     let screenshots = tree.work.join("screenshots");
     let _ = std::fs::remove_dir_all(&screenshots);
     Job::new(tree, log, "npm")
         .args(["run", "--silent", "test:browser"])
         .directory("web")
+        .env("STOA_URL", format!("http://{}/", node.address))
         .env("STOA_CHROMIUM", chromium)
         .env("STOA_SCREENSHOTS", &screenshots)
         .deadline(Duration::from_secs(10 * 60))

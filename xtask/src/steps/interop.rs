@@ -1,0 +1,34 @@
+//! Clients that nobody here wrote the WebSocket code of: the examples in Python and Node talk to each other through our
+//! server.
+
+use crate::ci::{Done, Outcome};
+use crate::install;
+use crate::process::Job;
+use crate::steps::node::Node;
+use crate::tree::Tree;
+use std::path::Path;
+use std::time::Duration;
+
+const LOG: &str = "interop";
+
+/// Each says something and ends well when it has heard the other.
+pub(crate) fn run(tree: &Tree) -> Outcome {
+    let python = install::python(tree, LOG, "examples", &["websockets==17.4"])?.join("python");
+    install::npm(tree, LOG, "examples/node")?;
+    let node = Node::start(tree, LOG, &[])?;
+    let url = format!("ws://{}/v1/chat", node.address);
+    std::thread::scope(|scope| {
+        let one = scope.spawn(|| talk(tree, &python, "examples/python/chat.py", &url, ["Python", "Node"]));
+        let other = talk(tree, Path::new("node"), "examples/node/chat.mjs", &url, ["Node", "Python"]);
+        one.join().unwrap_or_else(|_| Err("the thread of a client ended early".to_owned())).and(other)
+    })?;
+    Done::passed("websockets (Python) and ws (Node) heard each other")
+}
+
+fn talk(tree: &Tree, program: &Path, script: &str, url: &str, [own, other]: [&str; 2]) -> Result<(), String> {
+    let say = format!("Hello from {own}");
+    let until = format!("Hello from {other}");
+    let job =
+        Job::new(tree, LOG, program).args([script, "--say", &say, "--until", &until, url, "interop", own]);
+    job.deadline(Duration::from_secs(60)).run()
+}
