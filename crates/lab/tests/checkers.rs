@@ -1,5 +1,7 @@
 //! The checkers on small histories made by hand: each rule is kept by a good one, and broken by one wrong entry.
 
+#![allow(clippy::expect_used, reason = "what a test cannot go on without fails it")]
+
 use lab::check::{Evidence, FinalRoom, Findings, Picture, Rule, Verdict};
 use lab::history::{Entry, EventSeen, RoomSeen, What};
 use std::collections::BTreeMap;

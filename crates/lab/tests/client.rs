@@ -1,5 +1,7 @@
 //! The lab's client, step by step: what it says, when it comes back, what it does not believe.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test cannot go on without fails it")]
+
 use lab::client::{Client, ClientConfig, Output};
 use lab::history::What;
 use lab::random::Random;

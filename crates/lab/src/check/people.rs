@@ -53,12 +53,16 @@ fn messages_after(log: &FinalRoom, read: u64) -> u64 {
     log.events.iter().filter(|event| event.is_message() && event.seq > read).count() as u64
 }
 
-/// The furthest read position that a user was told, by user and room.
+/// Read positions by user and room.
+type Positions<'a> = BTreeMap<(&'a str, &'a str), u64>;
+
+/// The furthest read positions that users were told.
 #[derive(Debug, Default)]
 struct Reads<'a> {
     users: BTreeMap<Device, &'a str>,
-    told: BTreeMap<(&'a str, &'a str), u64>,
-    asked: BTreeMap<(Device, &'a str), BTreeMap<(&'a str, &'a str), u64>>,
+    told: Positions<'a>,
+    /// What was known when a request went out, by device and request.
+    asked: BTreeMap<(Device, &'a str), Positions<'a>>,
     /// How often the server has died, and how often it had when each device's connection was opened.
     deaths: u32,
     opened: BTreeMap<Device, u32>,

@@ -32,26 +32,27 @@ impl Client {
     fn dispatch(&mut self, now: Duration, text: &str) -> Result<(), String> {
         let tag: Tag<'_> = parse(text)?;
         match tag.t {
-            "event" => self.event(now, parse(text)?),
-            "ack" => Ok(self.ack(now, &parse(text)?)),
-            "welcome" => Ok(self.welcome(now, parse(text)?)),
+            "event" => self.event(now, parse(text)?)?,
+            "ack" => self.ack(now, &parse(text)?),
+            "welcome" => self.welcome(now, parse(text)?),
             "joined" => self.joined(now, parse(text)?),
-            "left" => Ok(self.left(now, &parse(text)?)),
-            "resumed" => self.resumed(now, &parse(text)?),
-            "rooms" => Ok(self.listed(now, parse(text)?)),
-            "page" => self.page(now, parse(text)?),
-            "members" => Ok(self.members(now, parse(text)?)),
-            "presence" => Ok(self.presence(parse(text)?)),
-            "read" => Ok(self.read_pushed(now, &parse(text)?)),
-            "behind" => Ok(self.behind(now, &parse(text)?)),
+            "left" => self.left(now, &parse(text)?),
+            "resumed" => self.resumed(now, &parse(text)?)?,
+            "rooms" => self.listed(now, parse(text)?),
+            "page" => self.page(now, parse(text)?)?,
+            "members" => self.members(now, parse(text)?),
+            "presence" => self.presence(parse(text)?),
+            "read" => self.read_pushed(now, &parse(text)?),
+            "behind" => self.behind(now, &parse(text)?),
             "bye" => {
                 let wire::Bye { reconnect_ms_min, reconnect_ms_max } = parse(text)?;
                 self.bye = Some((reconnect_ms_min, reconnect_ms_max));
-                Ok(())
             }
-            "error" => Ok(self.error(now, &parse(text)?)),
-            _ => Ok(()),
+            "error" => self.error(now, &parse(text)?),
+            // A client ignores what it does not know.
+            _ => {}
         }
+        Ok(())
     }
 
     fn welcome(&mut self, now: Duration, welcome: wire::Welcome) {
@@ -116,7 +117,7 @@ impl Client {
         }
     }
 
-    fn joined(&mut self, now: Duration, joined: wire::Joined) -> Result<(), String> {
+    fn joined(&mut self, now: Duration, joined: wire::Joined) {
         let wire::Joined { id, state, online, users } = joined;
         let state = RoomSeen::from(state);
         self.answered(&id);
@@ -133,9 +134,8 @@ impl Client {
         room.people_changed(users.into_iter().map(|person| (person.user, person.devices)));
         let name = state.room.clone();
         self.record(now, What::Joined { id, again, state });
-        self.say_read(now, &name);
+        self.say_read(&name);
         self.pursue(now);
-        Ok(())
     }
 
     fn left(&mut self, now: Duration, left: &wire::Left) {
@@ -163,7 +163,7 @@ impl Client {
             (room.people_known, room.listing) = (false, true);
             let (id, from, truncated) = (resumed.id.clone(), entry.from, entry.truncated.clone());
             self.record(now, What::Resumed { id, asked, from, truncated, state });
-            self.say_read(now, name);
+            self.say_read(name);
             // The answer counts who is online; the list of members says who.
             self.ask_members(now, name, None);
         }
@@ -221,10 +221,9 @@ impl Client {
     }
 
     fn ask_members(&mut self, now: Duration, room: &str, after: Option<&str>) {
-        let id = self.ask(now, Pending::Members { room: room.to_owned() }, |id| {
+        self.ask(now, Pending::Members { room: room.to_owned() }, |id| {
             wire::Request::Members { id, room, after }.to_text()
         });
-        drop(id);
     }
 
     fn presence(&mut self, presence: wire::Presence) {

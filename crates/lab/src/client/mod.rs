@@ -256,12 +256,12 @@ impl Client {
     }
 
     /// The user has read the room up to `seq`.
-    pub fn read(&mut self, now: Duration, room: &str, seq: u64) {
+    pub fn read(&mut self, room: &str, seq: u64) {
         let ready = self.phase == Phase::Ready;
         let view = self.room(room);
         view.read_wish = view.read_wish.max(seq);
         if ready && view.receiving {
-            self.say_read(now, room);
+            self.say_read(room);
         }
     }
 
@@ -388,9 +388,6 @@ impl Client {
     }
 
     fn room(&mut self, name: &str) -> &mut Room {
-        if !self.rooms.contains_key(name) {
-            self.rooms.insert(name.to_owned(), Room::default());
-        }
         self.rooms.entry(name.to_owned()).or_default()
     }
 
@@ -496,7 +493,7 @@ impl Client {
         sent.into_iter().for_each(|what| self.record(now, what));
     }
 
-    fn say_read(&mut self, _now: Duration, room: &str) {
+    fn say_read(&mut self, room: &str) {
         let view = self.room(room);
         let seq = view.read_wish;
         if seq > view.read {

@@ -16,6 +16,11 @@ use std::time::Duration;
 /// The epoch of the store, which survives its node.
 const EPOCH: &str = "e1";
 
+/// The events of a commit, for all workers.
+pub(super) type Events = Arc<[Arc<Event>]>;
+/// Answers for one worker.
+pub(super) type Answers = Vec<(Origin, Box<str>, Answer)>;
+
 #[derive(Debug, Default)]
 pub(super) struct Node {
     /// Counts the node's lives: what was scheduled for an earlier one does not happen.
@@ -36,7 +41,7 @@ pub(super) struct Worker {
 /// What waits for a worker, as in the real node: each kind in its order, the kinds one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    pub(super) commits: Vec<(Arc<[Arc<Event>]>, Vec<(Origin, Box<str>, Answer)>)>,
+    pub(super) commits: Vec<(Events, Answers)>,
     pub(super) replies: Vec<(u64, Reply)>,
     news: Vec<Bus>,
     pub(super) lost: bool,

@@ -1,10 +1,11 @@
 //! The simulated store: one ledger over a table in memory, group commits that take a while, fail, or end with the node.
 
+use super::node::{Answers, Events};
 use super::swarm::Fault;
 use super::{Action, Plant, World};
 use chat::event::Event;
 use chat::ids::{RoomName, Seq, UserId};
-use chat::ledger::{Answer, Commit, Ledger, LedgerLimits, Origin, Refusal, Request};
+use chat::ledger::{Answer, Commit, Ledger, LedgerLimits, Refusal, Request};
 use chat::reading::{Query, Reader, Reply};
 use chat::table::{MemoryTable, Position, RoomKey, RoomRow, Table, UserKey, UserRow};
 use std::collections::VecDeque;
@@ -184,9 +185,8 @@ impl World {
     /// Gives a commit to the workers: events to all, each answer to the one that asked.
     fn deliver(&mut self, commit: Commit) {
         let Commit { events, answers } = commit;
-        let events: Arc<[Arc<Event>]> = events.into();
-        let mut by_worker: Vec<Vec<(Origin, Box<str>, Answer)>> =
-            (0..self.node.workers.len()).map(|_| Vec::new()).collect();
+        let events: Events = events.into();
+        let mut by_worker: Vec<Answers> = self.node.workers.iter().map(|_| Answers::new()).collect();
         for (origin, id, answer) in answers {
             if let Some(theirs) = by_worker.get_mut(usize::from(origin.worker)) {
                 theirs.push((origin, id, answer));

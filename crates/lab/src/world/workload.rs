@@ -78,7 +78,7 @@ impl World {
         let client = &mut self.devices[device].client;
         if let Some(cursor) = client.cursor(room) {
             let seq = cursor.saturating_sub(self.random.below(4)) + self.random.below(3);
-            client.read(self.now, room, seq);
+            client.read(room, seq);
         }
     }
 
