@@ -271,7 +271,7 @@ impl Drop for Failure {
 fn start_process(plan: &Plan, parties: Range<u32>, program: &Path, reports: &Reporter) -> io::Result<Child> {
     let mut child =
         Command::new(program).arg("load-part").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let first = parties.start;
+    let (first, expected) = (parties.start, parties.len());
     let mut line = serde_json::to_string(&Part { plan: plan.clone(), parties })?;
     line.push('\n');
     if let Some(input) = &mut child.stdin {
@@ -279,18 +279,24 @@ fn start_process(plan: &Plan, parties: Range<u32>, program: &Path, reports: &Rep
     }
     if let Some(output) = child.stdout.take() {
         let reports = reports.clone();
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                match serde_json::from_str(&line) {
-                    Ok(report) => drop(reports.send(report)),
-                    Err(error) => drop(reports.send((first, Report::Failed(error.to_string())))),
-                }
-            }
-            // Too late to matter if the process did all that it should.
-            let _ = reports.send((first, Report::Failed("a generator process ended early".to_owned())));
-        });
+        thread::spawn(move || relay(output, first, expected, &reports));
     }
     Ok(child)
+}
+
+/// Passes on what the parties of another process say. If it ends before all of them are done, that is told, too.
+fn relay(output: impl io::Read, first: u32, mut expected: usize, reports: &Reporter) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        let (party, report) = serde_json::from_str(&line)
+            .unwrap_or_else(|error| (first, Report::Failed(format!("unreadable report: {error}"))));
+        expected -= usize::from(matches!(report, Report::Done(_)) && expected > 0);
+        if reports.send((party, report)).is_err() {
+            return;
+        }
+    }
+    if expected > 0 {
+        let _ = reports.send((first, Report::Failed("a generator process ended early".to_owned())));
+    }
 }
 
 /// A clear word instead of a thousand failed connections.

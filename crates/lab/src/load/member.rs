@@ -34,6 +34,8 @@ struct Got {
     room: u32,
     check: SeqCheck,
     account: Account,
+    /// Numbers that were left out; told already.
+    gaps: u64,
     gone: bool,
 }
 
@@ -91,7 +93,9 @@ impl Hall {
         let mut wrong = Wrong::default();
         for got in self.members.borrow().iter().filter(|got| !got.gone) {
             let acked = acked.get(&got.room).copied().unwrap_or_default();
-            wrong.add(judge(acked, &[(got.account, 1)]));
+            let mut missed = judge(acked, got.account);
+            missed.lost = missed.lost.saturating_sub(got.gaps);
+            wrong.add(missed);
         }
         wrong
     }
@@ -99,8 +103,10 @@ impl Hall {
     /// A member saw an event. Adds up what is wrong with its place; tells whether it is new.
     fn saw(&self, place: usize, seq: u64) -> bool {
         let mut wrong = Wrong::default();
-        let is_new = self.members.borrow_mut()[place].check.saw(seq, &mut wrong);
+        let got = &mut self.members.borrow_mut()[place];
+        let is_new = got.check.saw(seq, &mut wrong);
         if !wrong.is_none() {
+            got.gaps += wrong.lost;
             self.stage.book.borrow_mut().wrong.add(wrong);
         }
         is_new
@@ -200,15 +206,20 @@ impl Member {
                 self.odd(&format!("cannot join: {}", other.code.unwrap_or("error without code")));
                 out.close(CloseCode::NORMAL, "cannot join");
             }
-            ("behind", _) => self.odd("told to be behind"),
+            ("behind", _) => self.hall.stage.book.borrow_mut().behind += 1,
             ("bye", _) => self.odd("told to go"),
             _ => {}
         }
     }
 
     fn on_joined(&mut self, head: u64, out: &Outgoing<'_>) {
-        let got =
-            Got { room: self.room, check: SeqCheck::after(head), account: Account::default(), gone: false };
+        let got = Got {
+            room: self.room,
+            check: SeqCheck::after(head),
+            account: Account::default(),
+            gaps: 0,
+            gone: false,
+        };
         let mut members = self.hall.members.borrow_mut();
         members.push(got);
         self.phase = Phase::Member(members.len() as u32 - 1);
@@ -263,6 +274,7 @@ impl Endpoint for Member {
                 self.on_ack(id, seq, out.now());
             }
             (Heard::Other(other), _) => self.on_other(&other, out),
+            (Heard::People, _) => {}
             (Heard::Unreadable, _) => self.odd("a message that is not JSON"),
         }
     }

@@ -74,6 +74,8 @@ pub struct Outcome {
     pub lag: Latencies,
     /// Messages that were due and were not sent because the server did not read.
     pub held_back: u64,
+    /// Times that a member was told that it reads too slowly.
+    pub behind: u64,
     /// Messages that were due in the run and never left.
     pub unsent: u64,
     /// CPU time of all parties in the time of sending, in seconds.
@@ -104,6 +106,7 @@ impl Outcome {
         self.oddities.merge(&other.oddities);
         self.lag.merge(&other.lag);
         self.held_back += other.held_back;
+        self.behind += other.behind;
         self.unsent += other.unsent;
         self.cpu_seconds += other.cpu_seconds;
         self.busiest = self.busiest.max(other.busiest);

@@ -66,6 +66,8 @@ pub struct Results {
     pub generator_lag: Summary,
     /// Messages that had to wait because the server did not read.
     pub held_back: u64,
+    /// Times that a member was told that it reads too slowly (`behind`).
+    pub behind: u64,
     /// The server's memory before the first connection, in bytes.
     pub server_memory_before: Option<u64>,
     /// The server's memory with all connections, in bytes.
@@ -138,6 +140,9 @@ impl RunReport {
         for (code, times) in &results.refused.0 {
             writeln!(text, "  refused       {}  {code}", thousands(*times))?;
         }
+        if results.behind > 0 {
+            writeln!(text, "  behind        {}  (members that read too slowly)", thousands(results.behind))?;
+        }
         if results.held_back > 0 {
             writeln!(text, "  held back     {}  (the server did not read)", thousands(results.held_back))?;
         }
@@ -202,6 +207,7 @@ impl Results {
             generator_busiest: outcome.busiest,
             generator_lag: outcome.lag.summary(),
             held_back: outcome.held_back,
+            behind: outcome.behind,
             server_memory_before: server.memory_before,
             server_memory_after: server.memory_after,
             server_bytes_per_connection: grown.map(|bytes| bytes / outcome.opened.max(1) as f64),

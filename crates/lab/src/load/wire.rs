@@ -34,6 +34,8 @@ pub(crate) enum Heard<'a> {
         /// The server says that it had it already.
         duplicate: bool,
     },
+    /// Who comes, goes, types or reads: nothing that a generator checks. In large rooms there is much of it.
+    People,
     /// Anything else.
     Other(Other<'a>),
     /// Not JSON, or without a type.
@@ -68,11 +70,17 @@ pub(crate) struct Other<'a> {
     pub dup: bool,
 }
 
+/// How the messages about people begin.
+const PEOPLE: [&str; 3] = [r#"{"t":"presence","#, r#"{"t":"typing","#, r#"{"t":"read","#];
+
 /// Reads one message.
 #[inline]
 pub(crate) fn read(text: &str) -> Heard<'_> {
     if let Some(heard) = read_event(text).or_else(|| read_ack(text)) {
         return heard;
+    }
+    if PEOPLE.iter().any(|start| text.starts_with(start)) {
+        return Heard::People;
     }
     read_slowly(text)
 }
@@ -246,6 +254,7 @@ mod tests {
             (other.t, other.code, other.id),
             ("error", Some("rate_limited"), Some("0000000000000001"))
         );
+        assert_eq!(read(r#"{"t":"presence","room":"r","online":3}"#), Heard::People);
         assert_eq!(read("nonsense"), Heard::Unreadable);
         assert_eq!(read("{}"), Heard::Unreadable);
     }

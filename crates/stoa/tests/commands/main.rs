@@ -1,0 +1,9 @@
+//! Every command of the binary, run as users run it: with flags, pipes, signals and exit codes.
+
+#![allow(unreachable_pub, reason = "the modules of one test program")]
+
+mod conversations;
+mod loads;
+mod nodes;
+mod rig;
+mod usage;
