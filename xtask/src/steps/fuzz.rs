@@ -2,7 +2,7 @@
 
 use crate::ci::{Done, Outcome};
 use crate::process::{Job, on_path};
-use crate::tree::{Tree, output};
+use crate::tree::{Tree, make_directory, output};
 use std::process::Command;
 use std::time::Duration;
 
@@ -48,9 +48,15 @@ fn run(tree: &Tree, target: &str, seconds: u64) -> Result<(), String> {
         let install = ["install", "--locked", "--quiet", "cargo-fuzz", "--root"];
         Job::new(tree, "fuzz", "cargo").args(install).args([&tools]).run()?;
     }
+    // What is found goes into the first directory; the second holds examples to begin with.
+    let corpus = format!("fuzz/corpus/{target}");
+    make_directory(&tree.root.join(&corpus))?;
+    let seeds = Some(format!("fuzz/seeds/{target}")).filter(|seeds| tree.has(seeds));
     let limit = format!("-max_total_time={seconds}");
     Job::new(tree, "fuzz", program)
-        .args(["run", target, "--", &limit, "-timeout=10", "-rss_limit_mb=2048"])
+        .args(["run", target, &corpus])
+        .args(seeds)
+        .args(["--", &limit, "-timeout=10", "-rss_limit_mb=2048"])
         .env("RUSTUP_TOOLCHAIN", "nightly")
         .env("CARGO_TARGET_DIR", tree.work.join("fuzz"))
         .deadline(Duration::from_secs(seconds + 15 * 60))
