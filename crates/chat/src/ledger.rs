@@ -156,7 +156,8 @@ pub enum Answer {
     Joined {
         /// The room now.
         status: RoomStatus,
-        /// The event of this join; none if the user was a member before.
+        /// The event of this join; none if the user was a member before. A user who was one and has left within the same
+        /// batch: the first event after the request, so that what is received from there ends with the leave.
         joined_at: Option<Seq>,
     },
     /// The user is no longer a member.

@@ -21,6 +21,9 @@ pub struct Change {
     pub devices: u16,
 }
 
+/// A user, what the user is called, and how many connections of the user receive a room now.
+pub type Seen = (UserId, Arc<str>, u32);
+
 /// A room's people and which of them changed since the last push.
 #[derive(Debug, Default)]
 struct RoomPresence {
@@ -145,8 +148,8 @@ impl Presence {
         !self.untold.is_empty() || !self.changed_rooms.is_empty()
     }
 
-    /// Users whose number of connections changed since the last call, by room: (user, name, connections now).
-    pub fn take_changed(&mut self) -> Vec<(RoomName, Vec<(UserId, Arc<str>, u32)>)> {
+    /// Users whose number of connections changed since the last call, by room.
+    pub fn take_changed(&mut self) -> Vec<(RoomName, Vec<Seen>)> {
         let mut all = Vec::new();
         for name in std::mem::take(&mut self.changed_rooms) {
             let Some(room) = self.rooms.get_mut(&name) else { continue };

@@ -342,6 +342,23 @@ fn a_join_that_confirms_is_not_undone_by_an_older_leave_that_is_still_to_be_deli
 }
 
 #[test]
+fn a_join_that_confirms_and_a_leave_in_the_same_commit_end_with_the_leave() {
+    let mut node = small(1);
+    let ann = node.member(0, "Ann", "lobby");
+    let bob = node.member(0, "Bob", "lobby");
+    let phone = node.user(0, "Bob");
+    node.hold = true;
+    node.say(phone, r#"{"t":"join","id":"j","room":"lobby"}"#);
+    node.say(bob, r#"{"t":"leave","id":"l","room":"lobby"}"#);
+    node.hold = false;
+    node.settle();
+    let heard = node.hear(phone);
+    assert_eq!(of(&heard, "event").last().map(|m| &m["kind"]), Some(&"leave".into()));
+    node.send(ann, "lobby", "1", "secret");
+    assert!(seqs(&node.hear(phone), "lobby").is_empty());
+}
+
+#[test]
 fn who_left_hears_nothing_more_even_if_retention_took_the_leave() {
     let limits = HubLimits { tail_events_max: 2, sends: fast(), ..HubLimits::default() };
     let ledger = LedgerLimits { sends: fast(), events_kept_per_room_max: Some(3), ..LedgerLimits::default() };

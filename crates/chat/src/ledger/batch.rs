@@ -25,7 +25,7 @@ pub(super) struct Batch<'a, T> {
 /// An answer that may have to wait for the end of the batch, because it tells how the room is then.
 pub(super) enum Draft {
     Final(Answer),
-    Joined { room: RoomName, user: UserId, joined_at: Option<Seq>, read: Position },
+    Joined { room: RoomName, user: UserId, joined_at: Option<Seq>, read: Position, head: Seq },
     Read { room: RoomName, user: UserId, read: Position },
     Statuses { rooms: Vec<RoomName>, user: UserId },
 }
@@ -195,7 +195,8 @@ impl<'a, T: Table> Batch<'a, T> {
             && let Some(read) = self.ledger.member(self.table, row.key, joiner.key)?
         {
             self.rename(&user, joiner, &name)?;
-            return Ok(Draft::Joined { room, user, joined_at: None, read });
+            let head = row.head.seq;
+            return Ok(Draft::Joined { room, user, joined_at: None, read, head });
         }
         if known.as_ref().map_or(0, |user| user.rooms) >= self.ledger.limits.rooms_per_user_max {
             return Ok(Draft::refused(room, Refusal::TooManyRooms));
@@ -206,7 +207,7 @@ impl<'a, T: Table> Batch<'a, T> {
         self.table.insert_member(row.key, joiner.key, here)?;
         self.ledger.members.insert((row.key, joiner.key), Some(here));
         self.count_member(&room, &user, 1);
-        Ok(Draft::Joined { room, user, joined_at: Some(here.seq), read: here })
+        Ok(Draft::Joined { room, user, joined_at: Some(here.seq), read: here, head: here.seq })
     }
 
     fn known_user(
@@ -363,10 +364,15 @@ impl<'a, T: Table> Batch<'a, T> {
     pub(super) fn complete(&mut self, draft: Draft) -> Result<Answer, T::Error> {
         Ok(match draft {
             Draft::Final(answer) => answer,
-            Draft::Joined { room, user, joined_at, read } => match self.state(&room, &user, Some(read))? {
-                Ok((row, read)) => Answer::Joined { status: status(&room, &row, read), joined_at },
-                Err(refusal) => Answer::Refused { room: Some(room), refusal },
-            },
+            Draft::Joined { room, user, joined_at, read, head } => {
+                let is_member = matches!(self.standing(&room, &user)?, Standing::Member(..));
+                // Who left again within this batch receives from here to that leave, which ends it.
+                let joined_at = if is_member { joined_at } else { joined_at.or(Some(head + 1)) };
+                match self.state(&room, &user, Some(read))? {
+                    Ok((row, read)) => Answer::Joined { status: status(&room, &row, read), joined_at },
+                    Err(refusal) => Answer::Refused { room: Some(room), refusal },
+                }
+            }
             Draft::Read { room, user, read } => match self.state(&room, &user, Some(read))? {
                 Ok((row, read)) => Answer::Read { room, seq: read.seq, unread: unread(&row, read) },
                 Err(refusal) => Answer::Refused { room: Some(room), refusal },

@@ -39,8 +39,9 @@ impl<T: Table> Batch<'_, T> {
             Op::Status { rooms } => Draft::Statuses { rooms: rooms.clone(), user },
             Op::Rooms => self.rooms(user)?,
             Op::Join { room } => match self.standing(room, &user)? {
-                Standing::Member(_, _, read) => {
-                    Draft::Joined { room: room.clone(), user, joined_at: None, read }
+                Standing::Member(row, _, read) => {
+                    let (room, head) = (room.clone(), row.head.seq);
+                    Draft::Joined { room, user, joined_at: None, read, head }
                 }
                 Standing::Refused(_) => return Ok(None),
             },

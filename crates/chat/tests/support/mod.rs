@@ -1,6 +1,12 @@
 //! A node in memory: hubs, one ledger over a table, no sockets, no clock. Everything happens when a test says so.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use chat::event::Event;
 use chat::hub::{Bus, ConnectionId, Effect, Hub, HubLimits, Identity, Now, Sink};

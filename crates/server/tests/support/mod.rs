@@ -1,6 +1,12 @@
 //! A real node on a loopback port, and clients that speak the protocol over real sockets.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use net::{DialError, DialOptions, Socket};
 use serde_json::Value;

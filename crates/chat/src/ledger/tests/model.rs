@@ -83,7 +83,9 @@ impl Model {
                 assert_eq!(*seq, original.map_or(self.head(name) + 1, |(seq, _)| seq));
                 assert!(original.is_none_or(|(_, before)| same(before)));
             }
-            Answer::Joined { joined_at, .. } => assert_eq!(joined_at.is_some(), !is_member),
+            // A member who leaves within the same batch is told where to begin, too.
+            Answer::Joined { joined_at: Some(seq), .. } => assert_eq!(*seq, self.head(name) + 1),
+            Answer::Joined { joined_at: None, .. } => assert!(is_member),
             Answer::Left { .. } => assert!(is_member),
             Answer::Read { .. } => {
                 assert!(is_member);
@@ -117,12 +119,13 @@ impl Model {
         let mut events = commit.events.iter();
         for (request, (_, id, answer)) in asked.iter().zip(&commit.answers) {
             assert_eq!(*id, request.id, "answers come in order");
-            let made_event = matches!(
-                answer,
-                Answer::Sent { duplicate: false, .. }
-                    | Answer::Joined { joined_at: Some(_), .. }
-                    | Answer::Left { .. }
-            );
+            let member = request.op.room().map(|name| (name.clone(), request.user.clone()));
+            let made_event = match answer {
+                Answer::Sent { duplicate, .. } => !duplicate,
+                Answer::Joined { .. } => member.is_some_and(|member| !self.members.contains(&member)),
+                Answer::Left { .. } => true,
+                _ => false,
+            };
             let event = made_event.then(|| events.next().expect("an event for this answer"));
             self.take(request, answer, event);
         }
