@@ -117,6 +117,22 @@ fn a_send_without_an_answer_is_repeated_and_a_refused_one_waits_as_long_as_it_wa
 }
 
 #[test]
+fn after_a_refusal_the_outbox_goes_out_slowly_at_first() {
+    let mut rig = Rig::welcomed();
+    let ids: Vec<String> = (0..4).map(|n| rig.client.send(NOW, "r", &n.to_string())).collect();
+    rig.texts();
+    for id in &ids {
+        rig.hear(&json!({"t":"error","id":id,"room":"r","code":"rate_limited","message":"","retry_ms":100}));
+    }
+    rig.now = NOW + Duration::from_millis(100);
+    rig.client.handle_timeout(rig.now);
+    assert_eq!(rig.texts().len(), 1, "one, to see whether it is taken now");
+    rig.hear(&json!({"t":"ack","id":ids[0],"room":"r","seq":1,"at":0}));
+    let sent: Vec<Value> = rig.texts().iter().map(|text| text["id"].clone()).collect();
+    assert_eq!(sent, [json!(ids[1]), json!(ids[2])], "then twice as many");
+}
+
+#[test]
 fn it_resumes_from_the_last_event_that_it_has_and_forgets_it_when_the_store_is_another() {
     let mut rig = Rig::joined();
     rig.hear(&event(6));

@@ -2,7 +2,7 @@
 
 use super::room::{Room, Wish};
 use super::wire::{self, Tag};
-use super::{Client, Pending, Phase};
+use super::{Client, Pending, Phase, WINDOW_MAX};
 use crate::history::{EventSeen, RoomSeen, What};
 use serde::Deserialize;
 use std::time::Duration;
@@ -114,6 +114,8 @@ impl Client {
         self.record(now, what);
         if let Some(place) = self.outbox.iter().position(|m| m.id == *id && m.room == *room) {
             self.outbox.remove(place);
+            self.window = (self.window * 2).min(WINDOW_MAX);
+            self.pursue(now);
         }
     }
 
@@ -300,6 +302,7 @@ impl Client {
     fn send_refused(&mut self, now: Duration, place: usize, code: &str, retry: Option<Duration>) {
         let Some(message) = self.outbox.get_mut(place) else { return };
         if let Some(retry) = retry {
+            self.window = 1;
             (message.sent_at, message.not_before) = (None, now + retry);
         } else if let Some(message) = self.outbox.remove(place) {
             let what = What::Refused { room: message.room, id: message.id, code: code.to_owned() };

@@ -47,6 +47,9 @@ impl Default for ClientConfig {
     }
 }
 
+/// Most messages that wait for an ack at once.
+const WINDOW_MAX: usize = 64;
+
 /// What the shell has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -124,6 +127,9 @@ pub struct Client {
     phase: Phase,
     rooms: BTreeMap<String, Room>,
     outbox: VecDeque<Unacked>,
+    /// How many of them may wait for an ack at once. One after the server said that it is too much, twice as many with
+    /// each ack since: else a long outbox would be refused again and again, as a whole.
+    window: usize,
     /// Requests under way, by their id.
     pending: BTreeMap<String, Pending>,
     next_request: u64,
@@ -157,6 +163,7 @@ impl Client {
             phase: Phase::Offline,
             rooms: BTreeMap::new(),
             outbox: VecDeque::new(),
+            window: WINDOW_MAX,
             pending: BTreeMap::new(),
             next_request: 0,
             ping_interval: Duration::from_secs(25),
@@ -314,7 +321,12 @@ impl Client {
         }
         let ping = self.pinged_at.is_none().then(|| self.heard_at + self.ping_interval);
         let timeout = self.config.answer_timeout;
-        let sends = self.outbox.iter().map(|m| m.sent_at.map_or(m.not_before, |at| at + timeout)).min();
+        let sends = self
+            .outbox
+            .iter()
+            .take(self.window)
+            .map(|m| m.sent_at.map_or(m.not_before, |at| at + timeout))
+            .min();
         let waiting = self.rooms.values().filter(|room| room.wants_a_request() && room.asked.is_none());
         let patience = waiting.map(|room| room.not_before).min();
         [given_up, ping, sends, patience].into_iter().flatten().min()
@@ -481,7 +493,7 @@ impl Client {
 
     fn transmit_outbox(&mut self, now: Duration) {
         let mut sent = Vec::new();
-        for message in &mut self.outbox {
+        for message in self.outbox.iter_mut().take(self.window) {
             if message.sent_at.is_some() || message.not_before > now {
                 continue;
             }

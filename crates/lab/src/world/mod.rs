@@ -34,7 +34,8 @@ use link::Link;
 use node::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::Store;
 use swarm::Swarm;
@@ -136,6 +137,32 @@ impl Summary {
 /// Runs one seed.
 pub fn run(seed: u64) -> Report {
     run_with(seed, None, false)
+}
+
+/// Runs many seeds, the first of them `first`, on so many threads. Also returns the reports of those that failed, the
+/// shortest first.
+pub fn run_many(first: u64, seeds: u64, threads: usize) -> (Summary, Vec<Report>) {
+    let next = AtomicU64::new(0);
+    let so_far = Mutex::new((Summary::default(), Vec::new()));
+    let work = || {
+        loop {
+            let offset = next.fetch_add(1, Ordering::Relaxed);
+            if offset >= seeds {
+                return;
+            }
+            let report = run(first + offset);
+            // Another thread's panic cannot leave it half changed in a way that matters here.
+            let mut so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+            so_far.0.add(&report);
+            if !report.passed() {
+                so_far.1.push(report);
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..threads.max(1)).for_each(|_| drop(scope.spawn(work))));
+    let (summary, mut failed) = so_far.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.sort_by_key(|report| (report.steps, report.seed));
+    (summary, failed)
 }
 
 /// Runs one seed with a planted bug, and keeps the whole trace if `traced`.

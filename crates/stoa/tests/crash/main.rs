@@ -4,6 +4,7 @@
 //! back by itself. The same checkers judge as in the simulated world.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
+#![allow(clippy::print_stdout, reason = "shown with a failing test")]
 
 mod device;
 mod node;
