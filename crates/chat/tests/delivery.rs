@@ -1,5 +1,12 @@
 //! Order, completeness and catching up, at the hub.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
 use chat::hub::HubLimits;

@@ -1,6 +1,13 @@
 //! Holds `docs/protocol.md` to the code: its client examples are accepted as they stand, and its server examples have the
 //! fields that the server sends.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
 use chat::hub::HubLimits;

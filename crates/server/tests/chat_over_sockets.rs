@@ -1,5 +1,12 @@
 //! Chat between real sockets and one node, as a client sees it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
 use net::Drain;

@@ -1,5 +1,12 @@
 //! A disk that is full and a database that is locked, seen through a whole node (O11).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
 use server::Node;
