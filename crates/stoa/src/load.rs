@@ -59,7 +59,7 @@ pub(crate) struct LoadArgs {
     /// idle: say hello and join, spread over this many rooms
     #[arg(long, value_name = "ROOMS")]
     pub join: Option<u32>,
-    /// Threads of each process [default: half of the cores]
+    /// Threads of each process [default: half of the cores, for fanout at least 2: one for the senders]
     #[arg(long, value_name = "N")]
     pub threads: Option<u32>,
     /// Processes; each holds at most 18,000 connections [default: as many as needed]
@@ -152,8 +152,10 @@ impl LoadArgs {
         let processes = self
             .processes
             .unwrap_or_else(|| self.connections.div_ceil(load::plan::CONNECTIONS_PER_PROCESS_MAX).max(1));
-        let threads =
-            self.threads.unwrap_or_else(|| (cores / 2 / processes).clamp(1, self.connections.max(1)));
+        // The senders of a fan-out get a thread of their own, so that they are on time.
+        let least = if self.scenario == Scenario::Fanout { 2 } else { 1 };
+        let threads = (cores / 2 / processes).max(least).min(self.connections.max(1));
+        let threads = self.threads.unwrap_or(threads);
         let mut run = [0; 4];
         getrandom::fill(&mut run).map_err(Failure::failed)?;
         Ok(Plan {

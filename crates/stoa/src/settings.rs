@@ -82,7 +82,7 @@ fn check_names(command: &Command, table: &Table) -> Result<(), String> {
         match (commands.iter().find(|command| command.get_name() == key), value) {
             (Some(command), Value::Table(own)) => {
                 let flags = flags_of(command);
-                for key in own.keys().filter(|key| !flags.contains(key)) {
+                if let Some(key) = own.keys().find(|key| !flags.contains(key)) {
                     return Err(unknown(&format!("{key} in [{}]", command.get_name()), key, &flags));
                 }
             }

@@ -161,11 +161,25 @@ impl Plan {
         self.processes.saturating_mul(self.threads)
     }
 
-    /// Which connections a party opens, by number over the whole run. Parties differ by at most one.
+    /// Which connections a party opens, by number over the whole run. Parties differ by at most one connection, except that
+    /// the first has the senders and nobody else if they have a party of their own.
     pub fn share(&self, party: u32) -> std::ops::Range<u32> {
-        let (all, parties) = (u64::from(self.connections), u64::from(self.parties()));
-        let start = |party: u64| (all * party / parties) as u32;
+        let apart = self.senders_apart();
+        if apart > 0 && party == 0 {
+            return 0..apart;
+        }
+        let (party, parties) =
+            if apart > 0 { (party - 1, self.parties() - 1) } else { (party, self.parties()) };
+        let all = u64::from(self.connections - apart);
+        let start = |party: u64| apart + (all * party / u64::from(parties)) as u32;
         start(party.into())..start(u64::from(party) + 1)
+    }
+
+    /// How many senders have a party of their own, so that they are on time while others are busy with receiving: all of a
+    /// fan-out with few senders and several parties, else none.
+    fn senders_apart(&self) -> u32 {
+        let few = self.senders > 0 && self.senders <= self.connections.saturating_sub(self.parties());
+        if self.scenario == Scenario::Fanout && few && self.parties() > 1 { self.senders } else { 0 }
     }
 
     /// The room of a connection, by number.
@@ -178,6 +192,9 @@ impl Plan {
         let (all, senders) = (u64::from(self.connections), u64::from(self.senders));
         if senders == 0 || senders >= all {
             return true;
+        }
+        if self.senders_apart() > 0 {
+            return connection < self.senders;
         }
         let before = |connection: u64| connection * senders / all;
         before(u64::from(connection) + 1) > before(connection.into())
@@ -220,6 +237,16 @@ pub(crate) mod tests {
         let plan = Plan { connections: 11, threads: 2, processes: 2, ..plan() };
         let shares: Vec<_> = (0..plan.parties()).map(|party| plan.share(party)).collect();
         assert_eq!(shares, [0..2, 2..5, 5..8, 8..11]);
+    }
+
+    #[test]
+    fn few_senders_of_a_fan_out_have_a_party_of_their_own() {
+        let plan = Plan { scenario: Scenario::Fanout, connections: 100, senders: 8, threads: 3, ..plan() };
+        let shares: Vec<_> = (0..plan.parties()).map(|party| plan.share(party)).collect();
+        assert_eq!(shares, [0..8, 8..54, 54..100]);
+        assert_eq!((0..100).filter(|c| plan.sends(*c)).collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
+        let alone = Plan { threads: 1, ..plan };
+        assert_eq!((alone.share(0), (0..100).filter(|c| alone.sends(*c)).count()), (0..100, 8));
     }
 
     #[test]

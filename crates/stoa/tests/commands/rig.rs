@@ -71,15 +71,16 @@ impl Server {
     /// Starts a server and waits until it says how to stop it.
     pub fn start(arguments: &[&str]) -> Self {
         let mut child = stoa(arguments).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut greeting = Vec::new();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut server = Self { child, stderr, greeting: Vec::new() };
         loop {
             let mut line = String::new();
-            assert!(stderr.read_line(&mut line).unwrap() > 0, "the server ended: {greeting:?}");
+            let size = server.stderr.read_line(&mut line).unwrap();
+            assert!(size > 0, "the server ended: {:?}", server.greeting);
             if line.contains("to stop") {
-                return Self { child, stderr, greeting };
+                return server;
             }
-            greeting.push(line.trim_end().to_owned());
+            server.greeting.push(line.trim_end().to_owned());
         }
     }
 
@@ -103,8 +104,8 @@ impl Server {
 
     /// The first URL with this scheme that it told.
     pub fn url(&self, scheme: &str) -> String {
-        let words = self.greeting.iter().flat_map(|line| line.split(' '));
-        words.filter(|word| word.starts_with(&format!("{scheme}://"))).next_back().unwrap().to_owned()
+        let mut words = self.greeting.iter().flat_map(|line| line.split(' '));
+        words.rfind(|word| word.starts_with(&format!("{scheme}://"))).unwrap().to_owned()
     }
 
     pub fn pid(&self) -> String {

@@ -6,10 +6,8 @@ use crate::rig::{Directory, Server, err, out, run, stoa};
 fn help_has_examples_and_is_no_failure() {
     let output = run(&["serve", "--help"]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(
-        out(&output).contains("Examples:") && out(&output).contains("STOA_<FLAG>")
-            || out(&output).contains("Examples:")
-    );
+    assert!(out(&output).contains("Examples:"));
+    assert!(out(&run(&["--help"])).contains("STOA_<FLAG>"));
 }
 
 #[test]
