@@ -140,14 +140,15 @@ impl<'a, T: Table> Batch<'a, T> {
         room: RoomName,
         body: Box<str>,
     ) -> Result<Draft, T::Error> {
+        // Answered whatever the rate, and even to somebody who has left since: the client only wants to know what
+        // became of it.
+        if let Some(draft) = self.stored(&user, &room, id, &body)? {
+            return Ok(draft);
+        }
         let (row, sender) = match self.standing(&room, &user)? {
             Standing::Refused(refusal) => return Ok(Draft::refused(room, refusal)),
             Standing::Member(row, sender, _) => (row, sender),
         };
-        // Answered whatever the rate: the client only wants to know what became of it.
-        if let Some(draft) = self.stored(&row, &sender, &room, id, &body)? {
-            return Ok(draft);
-        }
         if let Err(retry_ms) = self.spend(&user) {
             return Ok(Draft::refused(room, Refusal::RateLimited { retry_ms }));
         }
@@ -161,12 +162,13 @@ impl<'a, T: Table> Batch<'a, T> {
     /// The answer to a send whose client id was used before.
     pub(super) fn stored(
         &mut self,
-        row: &RoomRow,
-        sender: &UserRow,
+        user: &UserId,
         room: &RoomName,
         id: &str,
         body: &str,
     ) -> Result<Option<Draft>, T::Error> {
+        let Some(row) = self.ledger.room(self.table, self.now, room)? else { return Ok(None) };
+        let Some(sender) = self.ledger.user(self.table, user)? else { return Ok(None) };
         let Some(seq) = self.table.find_send(row.key, sender.key, id)? else { return Ok(None) };
         let Some(event) = self.table.event(row.key, room, seq)? else { return Ok(None) };
         let same = matches!(&event.kind, Kind::Message { body: before, .. } if **before == *body);

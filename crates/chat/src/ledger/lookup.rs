@@ -45,14 +45,9 @@ impl<T: Table> Batch<'_, T> {
                 }
                 Standing::Refused(_) => return Ok(None),
             },
-            Op::Send { room, body } => match self.standing(room, &user)? {
-                Standing::Member(row, sender, _) => {
-                    match self.stored(&row, &sender, room, &request.id, body)? {
-                        Some(draft) => draft,
-                        None => return Ok(None),
-                    }
-                }
-                Standing::Refused(_) => return Ok(None),
+            Op::Send { room, body } => match self.stored(&user, room, &request.id, body)? {
+                Some(draft) => draft,
+                None => return Ok(None),
             },
             Op::Leave { .. } | Op::Read { .. } => return Ok(None),
         };

@@ -78,7 +78,7 @@ impl Model {
         let same = |before: &str| matches!(&request.op, Op::Send { body, .. } if **body == *before);
         match answer {
             Answer::Sent { seq, duplicate, .. } => {
-                assert!(is_member);
+                assert!(is_member || original.is_some(), "who has left may ask what became of a send");
                 assert_eq!(*duplicate, original.is_some());
                 assert_eq!(*seq, original.map_or(self.head(name) + 1, |(seq, _)| seq));
                 assert!(original.is_none_or(|(_, before)| same(before)));

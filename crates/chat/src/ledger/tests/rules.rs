@@ -269,3 +269,16 @@ fn while_nothing_can_be_written_rooms_are_told_members_come_in_and_stored_sends_
     assert!(matches!(&answers[2].2, Answer::Joined { joined_at: None, status } if status.head == 2));
     assert!(matches!(&answers[3].2, Answer::Sent { seq: 2, duplicate: true, .. }));
 }
+
+#[test]
+fn a_resend_after_leaving_is_told_where_the_first_one_is_and_a_new_send_is_refused() {
+    let mut world = World::new(unlimited());
+    world.commit(vec![request("ann", "1", join("r")), request("ann", "2", send("r", "hello"))]);
+    world.ask("ann", "3", Op::Leave { room: room("r") });
+    assert!(matches!(
+        world.ask("ann", "2", send("r", "hello")),
+        Answer::Sent { seq: 2, duplicate: true, .. }
+    ));
+    assert_eq!(refused(&world.ask("ann", "4", send("r", "again"))), &Refusal::NotMember);
+    assert_eq!(refused(&world.ask("bob", "2", send("r", "hello"))), &Refusal::NotMember, "ids are per user");
+}
