@@ -246,7 +246,7 @@ fn meaning(code: u16) -> &'static str {
         4409 => "too many connections of this user",
         3000..=3999 => "a code of a framework",
         4000..=4399 => "a code of the application; trying again can help",
-        4401..=4999 => "a code of the application",
+        4403..=4999 => "a code of the application",
         _ => "a code without a meaning",
     }
 }
