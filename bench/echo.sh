@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5} seconds=${2:-3}
-target=${CARGO_TARGET_DIR:-target}
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 cargo build --quiet --release -p net --examples
 (cd bench/peers && CARGO_TARGET_DIR="$target/peers" cargo build --quiet --release)
 
