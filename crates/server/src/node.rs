@@ -29,8 +29,6 @@ pub struct Config {
     pub tls_listen: Vec<SocketAddr>,
     /// Certificate and key of the TLS listeners.
     pub tls: Option<Tls>,
-    /// The certificate is one that browsers trust, so they may be told to use nothing but TLS from now on.
-    pub strict_transport_security: bool,
     /// Listener for metrics and health; loopback only.
     pub admin_listen: Option<SocketAddr>,
     /// Directory of the database and the keys.
@@ -186,7 +184,6 @@ fn start_workers(
     let site = Arc::new(SiteConfig {
         allowed_origins: config.allowed_origins.clone(),
         query_token_allowed: config.query_token_allowed,
-        strict_transport_security: config.strict_transport_security,
         websocket: Arc::new(config.websocket.clone()),
     });
     let options = Options {

@@ -20,8 +20,6 @@ const TOKEN_PARAMETER: &str = "access_token=";
 pub(crate) struct SiteConfig {
     pub(crate) allowed_origins: Allowed,
     pub(crate) query_token_allowed: bool,
-    /// Set where the certificate is a real one.
-    pub(crate) strict_transport_security: bool,
     pub(crate) websocket: Arc<ws::Config>,
 }
 
@@ -37,21 +35,13 @@ impl Site for ChatSite {
     type Endpoint = ChatEndpoint;
 
     fn respond(&self, request: &Request<'_>) -> Answer<ChatEndpoint> {
-        let mut answer = match request.head.path() {
+        match request.head.path() {
             chat::protocol::PATH => self.chat(request),
             "/healthz" => Answer::text(StatusCode::OK, "ok\n"),
             "/readyz" => readiness(&self.shared, &self.draining),
             path => assets::answer(path, request.head.header("if-none-match"))
                 .unwrap_or_else(|| Answer::text(StatusCode::NOT_FOUND, "There is nothing here.\n")),
-        };
-        if self.config.strict_transport_security
-            && request.secure
-            && let Answer::Response(response) = &mut answer
-        {
-            let two_years = http::HeaderValue::from_static("max-age=63072000");
-            response.headers_mut().insert(http::header::STRICT_TRANSPORT_SECURITY, two_years);
         }
-        answer
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct ServeArgs {
     /// Pages of this origin (https://example.org) may connect, beside the server's own; may be given several times
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     pub allow_origin: Vec<String>,
-    /// Take a token from the query of the URL (?token=…); it may then show up in the logs of proxies
+    /// Take a token from the query of the URL (?access_token=…); it may then show up in the logs of proxies
     #[arg(long)]
     pub allow_query_token: bool,
     /// At the end, connections are closed one by one over this time, so that clients do not all come back at once
@@ -177,7 +177,6 @@ impl ServeArgs {
         Ok(Config {
             listen: self.listen.clone(),
             tls_listen: self.tls.tls_listen.clone(),
-            strict_transport_security: tls.is_some() && self.tls.is_trusted(),
             tls,
             admin_listen: self.admin_listen.0,
             data: self.data.clone(),

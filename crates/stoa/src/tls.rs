@@ -42,9 +42,4 @@ impl TlsArgs {
         };
         tls.map(Some).map_err(Failure::failed)
     }
-
-    /// Whether the certificate is one that browsers may insist on.
-    pub(crate) fn is_trusted(&self) -> bool {
-        self.tls_cert.is_some()
-    }
 }

@@ -47,7 +47,6 @@ pub fn config(directory: &Path) -> Config {
         listen: vec![any_port],
         tls_listen: Vec::new(),
         tls: None,
-        strict_transport_security: false,
         admin_listen: Some(any_port),
         data: directory.to_owned(),
         workers: 2,
