@@ -49,6 +49,7 @@ fn the_same_seed_gives_the_same_trace_byte_by_byte() {
 }
 
 /// The number of worlds until the planted bug was found.
+#[expect(clippy::print_stdout, reason = "how soon a bug is found is worth reading, with --nocapture")]
 fn worlds_until_found(plant: Plant) -> Option<u64> {
     let found = (1..=PLANTED_SEEDS).find(|seed| !world::run_with(*seed, Some(plant), false).passed());
     println!("{plant:?} was found in world {found:?}");

@@ -1,5 +1,5 @@
-//! Clients that nobody here wrote the WebSocket code of: the examples in Python and Node talk to each other through our
-//! server.
+//! Clients that nobody here wrote the WebSocket code of: the examples in Python and Node talk to each other, and with the
+//! chat page in a browser, through our server.
 
 use crate::ci::{Done, Outcome};
 use crate::install;
@@ -15,14 +15,26 @@ const LOG: &str = "interop";
 pub(crate) fn run(tree: &Tree) -> Outcome {
     let python = install::python(tree, LOG, "examples", &["websockets==17.4"])?.join("python");
     install::npm(tree, LOG, "examples/node")?;
+    install::npm(tree, LOG, "web")?;
+    let chromium = install::chromium(tree, LOG)?;
     let node = Node::start(tree, LOG, &[])?;
     let url = format!("ws://{}/v1/chat", node.address);
     std::thread::scope(|scope| {
-        let one = scope.spawn(|| talk(tree, &python, "examples/python/chat.py", &url, ["Python", "Node"]));
-        let other = talk(tree, Path::new("node"), "examples/node/chat.mjs", &url, ["Node", "Python"]);
-        one.join().unwrap_or_else(|_| Err("the thread of a client ended early".to_owned())).and(other)
+        let python =
+            scope.spawn(|| talk(tree, &python, "examples/python/chat.py", &url, ["Python", "Browser"]));
+        let node_js =
+            scope.spawn(|| talk(tree, Path::new("node"), "examples/node/chat.mjs", &url, ["Node", "Python"]));
+        let page = Job::new(tree, LOG, "node")
+            .args(["test/foreign.mjs", "Python", "Node"])
+            .directory("web")
+            .env("STOA_URL", format!("http://{}/", node.address))
+            .env("STOA_CHROMIUM", chromium)
+            .deadline(Duration::from_secs(120))
+            .run();
+        let ended_early = |_| Err("the thread of a client ended early".to_owned());
+        page.and(python.join().unwrap_or_else(ended_early)).and(node_js.join().unwrap_or_else(ended_early))
     })?;
-    Done::passed("websockets (Python) and ws (Node) heard each other")
+    Done::passed("websockets (Python), ws (Node) and the page in Chromium heard each other")
 }
 
 fn talk(tree: &Tree, program: &Path, script: &str, url: &str, [own, other]: [&str; 2]) -> Result<(), String> {
