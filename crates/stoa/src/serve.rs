@@ -50,7 +50,7 @@ pub(crate) struct ServeArgs {
     /// Whether people without a token may come as guests
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub allow_guests: bool,
-    /// Pages of this origin (https://example.org) may connect, beside the server's own; may be given several times
+    /// Pages of this origin, such as `https://example.org`, may connect beside the server's own; may be given several times
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     pub allow_origin: Vec<String>,
     /// Take a token from the query of the URL (?access_token=…); it may then show up in the logs of proxies

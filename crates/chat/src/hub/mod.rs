@@ -8,7 +8,7 @@
 //! * output: when told to by [`Effect::Wake`], and whenever a connection can take more, call [`Hub::transmit`];
 //! * time: call [`Hub::handle_timeout`] when [`Hub::poll_timeout`] says so.
 //!
-//! There is no queue of events per connection. A worker keeps the newest events of each room once ([`room::Room`]), and
+//! There is no queue of events per connection. A worker keeps the newest events of each room once (`room::Room`), and
 //! each connection has a cursor into it. A connection that reads slowly just has an old cursor; if it falls out of
 //! the tail, it is fed from the store at its own pace. So a thousand slow readers cost a thousand integers.
 
