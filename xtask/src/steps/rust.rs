@@ -27,6 +27,8 @@ pub(crate) fn lints(tree: &Tree) -> Outcome {
 /// The product as its users build it. Later steps run it.
 pub(crate) fn release(tree: &Tree) -> Outcome {
     stoa(tree, "release")?;
+    // The first command of the README, in the same words: it must know which of the programs is meant.
+    cargo(tree, "release", &["run", "--locked", "--release", "--", "serve", "--help"]).run()?;
     Done::passed("target/release/stoa")
 }
 
