@@ -192,7 +192,9 @@ impl Node {
             Effect::Publish(bus) => self.publish(index, &bus),
             Effect::Authenticate { connection, name, .. } => {
                 let name = name.unwrap_or_else(|| "nameless".into());
-                let user = UserId::new(&name.to_lowercase()).unwrap();
+                let plain = |c: char| if c.is_control() || c.is_whitespace() { '_' } else { c };
+                let id: String = name.to_lowercase().chars().map(plain).collect();
+                let user = UserId::new(&id[..id.floor_char_boundary(64)]).unwrap();
                 let identity =
                     Identity { user, name: (*name).into(), token: Some("token".into()), expires_at: None };
                 self.hubs[index].authenticated(self.now, connection, Ok(identity));
