@@ -2,6 +2,7 @@
 
 use crate::clock;
 use crate::stream::Stream;
+use crate::tls::Alpn;
 use crate::trust::Trust;
 use http::Uri;
 use rustls::pki_types::ServerName;
@@ -171,7 +172,7 @@ async fn open(place: &Place, options: &DialOptions) -> Result<Dialed, DialError>
 }
 
 async fn secure(socket: TcpStream, place: &Place, options: &DialOptions) -> Result<Stream, DialError> {
-    let config = options.trust.client_config().map_err(DialError::Trust)?;
+    let config = options.trust.client_config(&[Alpn::Http1]).map_err(DialError::Trust)?;
     let name = ServerName::try_from(place.host.clone())
         .map_err(|_| DialError::Url(format!("{} (not a name that a certificate can have)", place.host)))?;
     let stream = TlsConnector::from(config).connect(name, socket).await.map_err(DialError::Tls)?;

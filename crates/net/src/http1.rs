@@ -116,8 +116,8 @@ fn screen(head: &RequestHead, tls: Option<&TlsFacts>) -> Result<(), (StatusCode,
         return Err((StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are served here."));
     }
     // RFC 9110 section 7.4: a connection that was made for another name must not be used for this one.
-    if let Some(name) = tls.and_then(|facts| facts.server_name.as_deref())
-        && !head.header("host").is_some_and(|host| host_name(host).eq_ignore_ascii_case(name))
+    if let Some(facts) = tls
+        && !head.header("host").map_or(facts.server_name.is_none(), |host| facts.covers(host_name(host)))
     {
         return Err((StatusCode::MISDIRECTED_REQUEST, "This connection was made for another host name."));
     }

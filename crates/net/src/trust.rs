@@ -1,11 +1,13 @@
 //! Whom a client believes that they are the server.
 
-use crate::tls;
+use crate::tls::{self, Alpn};
+use quinn::crypto::rustls::QuicClientConfig;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,11 +27,28 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// A rustls configuration. The error is a sentence that says what to do.
-    pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>, String> {
+    /// A rustls configuration for TCP that offers these protocols, the best first. The error is a sentence that says what
+    /// to do.
+    pub(crate) fn client_config(&self, protocols: &[Alpn]) -> Result<Arc<ClientConfig>, String> {
+        self.config(&[&TLS13, &TLS12], protocols)
+    }
+
+    /// The TLS side of a QUIC client, for `quinn::ClientConfig::new`: TLS 1.3, ALPN `h3`.
+    #[allow(dead_code, reason = "for HTTP/3")]
+    pub(crate) fn quic_client_crypto(&self) -> Result<Arc<dyn quinn::crypto::ClientConfig>, String> {
+        let config = self.config(&[&TLS13], &[Alpn::Http3])?;
+        let config = QuicClientConfig::try_from(config).map_err(|error| error.to_string())?;
+        Ok(Arc::new(config))
+    }
+
+    fn config(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        protocols: &[Alpn],
+    ) -> Result<Arc<ClientConfig>, String> {
         let provider = tls::provider();
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .with_protocol_versions(versions)
             .map_err(|error| error.to_string())?;
         let mut config = match self {
             Self::System => {
@@ -41,7 +60,7 @@ impl Trust {
                 .with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
                 .with_no_client_auth(),
         };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|alpn| alpn.name().to_vec()).collect();
         Ok(Arc::new(config))
     }
 }

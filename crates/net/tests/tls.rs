@@ -198,7 +198,7 @@ fn s04_another_host_than_the_handshake_named_is_421_and_no_name_is_fine() {
 fn s04_a_client_that_speaks_only_other_protocols_is_told() {
     let (_directory, tls, _workers, address) = development("s04-alpn");
     let name = ServerName::try_from("localhost").unwrap();
-    let connection = ClientConnection::new(client_config(&tls, &["h2"]), name).unwrap();
+    let connection = ClientConnection::new(client_config(&tls, &["h3", "spdy/3"]), name).unwrap();
     let mut stream = StreamOwned::new(connection, connect(address));
     let error = stream.write_all(b"GET").and_then(|()| stream.read(&mut [0]).map(drop)).unwrap_err();
     assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
