@@ -5,7 +5,7 @@
 #![expect(clippy::print_stderr, reason = "an example talks to the terminal")]
 
 use net::echo::{self, EchoEndpoint};
-use net::{DialError, DialOptions, Driver, Local, Socket, dial};
+use net::{DialError, DialOptions, Driver, Local, WebSocket, dial};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ async fn run(url: &str, agent: &str) -> Result<(), String> {
 
 async fn case_count(url: &str, options: &DialOptions) -> Result<u32, String> {
     let mut socket =
-        Socket::connect(&format!("{url}/getCaseCount"), options).await.map_err(|e| e.to_string())?;
+        WebSocket::connect(&format!("{url}/getCaseCount"), options).await.map_err(|e| e.to_string())?;
     let answer = socket.receive().await.ok_or("the suite did not say how many cases it has")?;
     answer.as_text().and_then(|text| text.parse().ok()).ok_or_else(|| format!("not a number: {answer:?}"))
 }

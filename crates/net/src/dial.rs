@@ -47,7 +47,7 @@ impl Default for DialOptions {
     }
 }
 
-/// An open WebSocket, ready for a [`Driver`](crate::Driver) or a [`Socket`](crate::Socket).
+/// An open WebSocket, ready for a [`Driver`](crate::Driver) or a [`WebSocket`](crate::WebSocket).
 #[derive(Debug)]
 pub struct Dialed {
     /// The byte stream.

@@ -15,7 +15,7 @@
 //!
 //! Where to read on: `worker` is the frame; `accept`, `http1` and `tls` bring a socket to the opening handshake;
 //! `driver` is the loop of an open connection, `endpoint` what the application sees of it, `signal` how others wake
-//! it. `dial` and `socket` are the client's side. All limits are in [`limits`].
+//! it. `websocket` is both with `await`, `dial` the client's side. All limits are in [`limits`].
 
 mod accept;
 mod alarms;
@@ -35,10 +35,10 @@ mod pending;
 mod response;
 mod signal;
 mod site;
-mod socket;
 mod stream;
 mod tls;
 mod trust;
+mod websocket;
 mod worker;
 
 pub use clock::now;
@@ -51,8 +51,8 @@ pub use limits::Limits;
 pub use local::Local;
 pub use signal::Wake;
 pub use site::{Answer, NoEndpoint, Request, Site};
-pub use socket::{OwnedMessage, Socket};
 pub use stream::Stream;
 pub use tls::{Tls, TlsError};
 pub use trust::Trust;
+pub use websocket::{Mailbox, OwnedMessage, Receiver, Sender, Serve, TrySendError, WebSocket, serve};
 pub use worker::{Listen, Options, Worker, Workers};

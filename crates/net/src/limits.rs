@@ -21,6 +21,17 @@ pub const PIPELINED_BYTES_MAX: usize = 16 * 1024;
 /// A buffer of a worker that grew past this for one big message is given back after it.
 pub const KEPT_BUFFER_BYTES_MAX: usize = 1024 * 1024;
 
+/// Messages of a [`WebSocket`](crate::WebSocket) that wait to be received. When there are more, nothing is read until some are taken, so in the end the peer
+/// has to wait.
+pub const INCOMING_MESSAGES_MAX: usize = 1024;
+
+/// Bytes of messages that wait to be received, with the same effect. One message may be larger than that: its own limit
+/// is [`ws::Limits::message_bytes_max`].
+pub const INCOMING_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of messages that wait to be sent. While there are more, `send` waits, and `try_send` says that it is full.
+pub const OUTGOING_BYTES_MAX: usize = 256 * 1024;
+
 const _: () = assert!(WRITE_QUANTUM_BYTES <= READ_BUFFER_BYTES && READ_BUFFER_BYTES <= READ_BYTES_PER_TURN);
 const _: () = assert!(PIPELINED_BYTES_MAX <= READ_BUFFER_BYTES);
 

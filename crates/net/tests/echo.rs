@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
 
 use net::echo::Echo;
-use net::{Answer, DialError, DialOptions, NoEndpoint, OwnedMessage, Request, Site, Socket, Workers};
+use net::{Answer, DialError, DialOptions, NoEndpoint, OwnedMessage, Request, Site, WebSocket, Workers};
 use std::sync::Arc;
 use std::time::Duration;
 use ws::{CloseCode, End, Message, Side};
@@ -17,7 +17,7 @@ fn start() -> (Workers, String) {
 #[tokio::test]
 async fn every_message_comes_back_as_it_was() {
     let (workers, url) = start();
-    let mut socket = Socket::connect(&url, &DialOptions::default()).await.unwrap();
+    let mut socket = WebSocket::connect(&url, &DialOptions::default()).await.unwrap();
     for size in [0, 1, 125, 126, 65_535, 65_536, 1_000_000] {
         let payload: Vec<u8> = (0..size).map(|n| n as u8).collect();
         socket.send(Message::Binary(&payload)).await.unwrap();
@@ -35,14 +35,14 @@ async fn a_server_that_is_not_there_is_named() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = Socket::connect(&format!("ws://{address}/"), &DialOptions::default()).await.unwrap_err();
+    let error = WebSocket::connect(&format!("ws://{address}/"), &DialOptions::default()).await.unwrap_err();
     assert!(matches!(error, DialError::Connect { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_receive_that_is_cancelled_loses_nothing() {
     let (_workers, url) = start();
-    let mut socket = Socket::connect(&url, &DialOptions::default()).await.unwrap();
+    let mut socket = WebSocket::connect(&url, &DialOptions::default()).await.unwrap();
     for n in 0..200 {
         socket.send(Message::Text(&n.to_string())).await.unwrap();
     }
@@ -61,7 +61,7 @@ async fn a_receive_that_is_cancelled_loses_nothing() {
 #[tokio::test]
 async fn who_sends_without_receiving_has_to_wait_and_nothing_is_lost() {
     let (_workers, url) = start();
-    let mut socket = Socket::connect(&url, &DialOptions::default()).await.unwrap();
+    let mut socket = WebSocket::connect(&url, &DialOptions::default()).await.unwrap();
     let payload = [7; 16 * 1024];
     let mut sent = 0;
     loop {
@@ -92,7 +92,7 @@ async fn a_refusal_comes_with_its_status_and_sentence() {
     let options = net::Options::new(1, ["127.0.0.1:0".parse().unwrap()]);
     let workers = Workers::start(options, |_| Closed).unwrap();
     let url = format!("ws://{}/", workers.addresses()[0]);
-    let error = Socket::connect(&url, &DialOptions::default()).await.unwrap_err();
+    let error = WebSocket::connect(&url, &DialOptions::default()).await.unwrap_err();
     assert!(matches!(&error, DialError::Refused { status: 503, .. }), "{error}");
 }
 
@@ -101,7 +101,7 @@ async fn a_server_that_accepts_and_says_nothing_is_given_up() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let options = DialOptions { timeout: Duration::from_millis(50), ..DialOptions::default() };
-    let error = Socket::connect(&url, &options).await.unwrap_err();
+    let error = WebSocket::connect(&url, &options).await.unwrap_err();
     assert!(matches!(error, DialError::TimedOut(_)), "{error}");
 }
 
@@ -113,7 +113,7 @@ async fn workers_share_a_port_and_connections_end_up_on_all_of_them() {
     let mut sockets = Vec::new();
     // The kernel spreads by a hash of ports: 64 connections on one worker of two would be one chance in 2^63.
     for _ in 0..64 {
-        sockets.push(Socket::connect(&url, &DialOptions::default()).await.unwrap());
+        sockets.push(WebSocket::connect(&url, &DialOptions::default()).await.unwrap());
     }
     let opened: Vec<u64> =
         workers.counters().iter().map(|counters| counters.totals().websockets_opened).collect();

@@ -5,7 +5,7 @@
 mod rig;
 
 use net::echo::Echo;
-use net::{DialOptions, Limits, Listen, Options, OwnedMessage, Socket, Tls, TlsError, Trust, Workers};
+use net::{DialOptions, Limits, Listen, Options, OwnedMessage, Tls, TlsError, Trust, WebSocket, Workers};
 use rig::{PATIENCE, connect, read_to_end, small_limits, status};
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
@@ -98,7 +98,7 @@ async fn a_websocket_over_tls_echoes_and_closes_cleanly() {
     let trust = Trust::PemFile(tls.certificate_path().to_owned());
     let options = DialOptions { trust, ..DialOptions::default() };
     let url = format!("wss://localhost:{}/", address.port());
-    let mut socket = Socket::connect(&url, &options).await.unwrap();
+    let mut socket = WebSocket::connect(&url, &options).await.unwrap();
     let big = vec![7; 1_000_000];
     socket.send(Message::Binary(&big)).await.unwrap();
     assert_eq!(socket.receive().await, Some(OwnedMessage::Binary(big)));
@@ -106,10 +106,10 @@ async fn a_websocket_over_tls_echoes_and_closes_cleanly() {
     rig::eventually("the server's side is gone", || workers.totals().websockets_open == 0);
 
     let stranger = DialOptions { trust: Trust::System, ..DialOptions::default() };
-    let error = Socket::connect(&url, &stranger).await.unwrap_err();
+    let error = WebSocket::connect(&url, &stranger).await.unwrap_err();
     assert!(matches!(error, net::DialError::Tls(_) | net::DialError::Trust(_)), "{error}");
     let trusting = DialOptions { trust: Trust::Anybody, ..DialOptions::default() };
-    Socket::connect(&url, &trusting).await.unwrap();
+    WebSocket::connect(&url, &trusting).await.unwrap();
 }
 
 #[test]

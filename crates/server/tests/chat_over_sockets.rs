@@ -104,7 +104,8 @@ fn a_draining_node_is_not_ready_before_it_closes_the_first_connection() {
         let watch = async {
             while !get(plain, "/readyz").await.starts_with("HTTP/1.1 503") {}
             assert_eq!(client.socket.end(), None);
-            let refused = net::Socket::connect(&format!("ws://{plain}/v1/chat"), &support::options()).await;
+            let refused =
+                net::WebSocket::connect(&format!("ws://{plain}/v1/chat"), &support::options()).await;
             assert!(refused.is_err());
             assert_eq!(close_code(&mut client.socket).await, 1012);
         };
@@ -144,7 +145,7 @@ fn a_client_that_offers_no_subprotocol_is_refused() {
     let directory = Directory::new();
     run(async {
         let node = Node::start(config(&directory.0)).unwrap();
-        let none = net::Socket::connect(&support::url(&node), &net::DialOptions::default()).await;
+        let none = net::WebSocket::connect(&support::url(&node), &net::DialOptions::default()).await;
         assert!(none.is_err());
     });
 }

@@ -41,7 +41,7 @@ fn a19_a_token_in_the_query_counts_only_where_it_is_allowed() {
             let ann = Client::guest(&node, "Ann", "lobby").await;
             let url =
                 format!("{}?access_token={}", support::url(&node), ann.welcome["token"].as_str().unwrap());
-            let mut socket = net::Socket::connect(&url, &support::options()).await.unwrap();
+            let mut socket = net::WebSocket::connect(&url, &support::options()).await.unwrap();
             say(&mut socket, r#"{"t":"hello"}"#).await;
             if allowed {
                 assert_eq!(hear(&mut socket).await.unwrap()["user"], ann.welcome["user"]);

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::terminal::{self, escape, say};
 use clap::Args;
-use net::{DialOptions, OwnedMessage, Socket, Trust};
+use net::{DialOptions, OwnedMessage, Trust, WebSocket};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ async fn talk(args: ConnectArgs) -> Result<ExitCode, Failure> {
         trust,
         ..DialOptions::default()
     };
-    let mut socket = Socket::connect(&args.url, &options).await.map_err(Failure::failed)?;
+    let mut socket = WebSocket::connect(&args.url, &options).await.map_err(Failure::failed)?;
     if std::io::stderr().is_terminal() {
         let chosen = socket.subprotocol().map(|name| format!(" ({})", escape(name))).unwrap_or_default();
         say(&format!("connected to {}{chosen}; lines that you type are sent, Ctrl-D closes", args.url));
@@ -97,7 +97,7 @@ async fn talk(args: ConnectArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Sends lines and prints messages until it is over. Tells how many messages came.
-async fn converse(args: &ConnectArgs, socket: &mut Socket) -> (Over, u64) {
+async fn converse(args: &ConnectArgs, socket: &mut WebSocket) -> (Over, u64) {
     let mut lines = read_lines();
     let mut input_open = true;
     let mut received = 0;

@@ -8,7 +8,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
-use net::{DialError, DialOptions, Socket};
+use net::{DialError, DialOptions, WebSocket};
 use serde_json::Value;
 use server::auth::AuthConfig;
 use server::{Config, Node};
@@ -77,18 +77,18 @@ pub fn options() -> DialOptions {
 }
 
 pub struct Client {
-    pub socket: Socket,
+    pub socket: WebSocket,
     pub welcome: Value,
 }
 
 impl Client {
-    pub async fn connect(node: &Node) -> Socket {
-        Socket::connect(&url(node), &options()).await.unwrap()
+    pub async fn connect(node: &Node) -> WebSocket {
+        WebSocket::connect(&url(node), &options()).await.unwrap()
     }
 
-    pub async fn connect_with(node: &Node, header: (&str, &str)) -> Result<Socket, DialError> {
+    pub async fn connect_with(node: &Node, header: (&str, &str)) -> Result<WebSocket, DialError> {
         let headers = vec![(header.0.to_owned(), header.1.to_owned())];
-        Socket::connect(&url(node), &DialOptions { headers, ..options() }).await
+        WebSocket::connect(&url(node), &DialOptions { headers, ..options() }).await
     }
 
     pub async fn hello(node: &Node, hello: &str) -> Self {
@@ -128,17 +128,17 @@ impl Client {
     }
 }
 
-pub async fn say(socket: &mut Socket, text: &str) {
+pub async fn say(socket: &mut WebSocket, text: &str) {
     socket.send(ws::Message::Text(text)).await.unwrap();
 }
 
-pub async fn hear(socket: &mut Socket) -> Option<Value> {
+pub async fn hear(socket: &mut WebSocket) -> Option<Value> {
     let message = tokio::time::timeout(DEADLINE, socket.receive()).await.expect("nothing came in time")?;
     Some(serde_json::from_str(message.as_text().unwrap()).unwrap())
 }
 
 /// The close code with which the server ended the connection.
-pub async fn close_code(socket: &mut Socket) -> u16 {
+pub async fn close_code(socket: &mut WebSocket) -> u16 {
     while tokio::time::timeout(DEADLINE, socket.receive()).await.expect("not closed in time").is_some() {}
     socket.end().map_or(1005, |end| end.code().get())
 }

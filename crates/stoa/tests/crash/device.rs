@@ -3,7 +3,7 @@
 use lab::client::{Client, ClientConfig, Output};
 use lab::history::{Entry, EventSeen, What};
 use lab::random::Random;
-use net::{DialOptions, Socket};
+use net::{DialOptions, WebSocket};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -95,7 +95,7 @@ impl Device {
             ..DialOptions::default()
         };
         loop {
-            let code = match Socket::connect(&self.crew.url, &options).await {
+            let code = match WebSocket::connect(&self.crew.url, &options).await {
                 Ok(socket) => self.converse(socket).await,
                 Err(_) => 1006,
             };
@@ -119,7 +119,7 @@ impl Device {
     }
 
     /// One connection, from its opening to its end; returns the close code.
-    async fn converse(&self, mut socket: Socket) -> u16 {
+    async fn converse(&self, mut socket: WebSocket) -> u16 {
         self.client.borrow_mut().opened(self.crew.now());
         loop {
             self.keep_busy();
