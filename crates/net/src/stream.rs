@@ -1,5 +1,6 @@
 //! A client's byte stream: plain or TLS.
 
+use crate::tap::Tapped;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,6 +15,8 @@ pub enum Stream {
     Plain(TcpStream),
     /// `wss://`. Boxed: a TLS session is a kilobyte, and most connections of a load test have none.
     Tls(Box<TlsStream<TcpStream>>),
+    /// One of the others, with somebody who looks at what passes.
+    Tapped(Box<Tapped>),
 }
 
 impl Stream {
@@ -22,6 +25,7 @@ impl Stream {
         match self {
             Self::Plain(socket) => socket,
             Self::Tls(stream) => stream.get_ref().0,
+            Self::Tapped(tapped) => tapped.stream().socket(),
         }
     }
 }
@@ -35,6 +39,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tapped(tapped) => Pin::new(tapped).poll_read(cx, buffer),
         }
     }
 }
@@ -44,6 +49,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tapped(tapped) => Pin::new(tapped).poll_write(cx, bytes),
         }
     }
 
@@ -51,6 +57,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tapped(tapped) => Pin::new(tapped).poll_flush(cx),
         }
     }
 
@@ -58,6 +65,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tapped(tapped) => Pin::new(tapped).poll_shutdown(cx),
         }
     }
 }

@@ -51,6 +51,7 @@ mod end;
 mod frame;
 pub mod handshake;
 pub mod http1;
+pub mod inspect;
 mod keepalive;
 mod mask;
 mod prepared;
