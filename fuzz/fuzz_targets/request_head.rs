@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ws::handshake::{ClientHandshake, ServerOffer, accept, is_websocket_request};
+use ws::handshake::{ClientHandshake, ClientOffer, ServerOffer, accept, is_websocket_request};
 use ws::http1::{HeadError, HeadLimits, HeadReader, RequestHead, ResponseHead, Version};
 
 fuzz_target!(|data: &[u8]| {
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let cut = read(HeadReader::for_responses(limits), bytes, size).and_then(|mut reader| reader.take_response());
     assert_eq!(response.as_ref().err(), cut.as_ref().err());
     if let Ok(response) = response {
-        let client = ClientHandshake::new("a", "/", &["chat"], &[], [7; 16]).expect("a valid request");
+        let client = ClientHandshake::new("a", "/", &ClientOffer { subprotocols: &["chat"], headers: &[] }, [7; 16]).expect("a valid request");
         // Nobody guesses the accept value of this nonce.
         assert!(client.verify(&response).is_err() || response.header("sec-websocket-accept").is_some());
         response.headers().for_each(|(name, value)| check_header(name, value));

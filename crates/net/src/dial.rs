@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use ws::handshake::{ClientHandshake, HandshakeError};
+use ws::handshake::{ClientHandshake, ClientOffer, HandshakeError};
 use ws::http1::{HeadError, HeadLimits, HeadReader, ResponseHead};
 use ws::{Connection, Role};
 
@@ -190,8 +190,9 @@ async fn upgrade(mut stream: Stream, place: &Place, options: &DialOptions) -> Re
     let subprotocols: Vec<&str> = options.subprotocols.iter().map(String::as_str).collect();
     let headers: Vec<(&str, &str)> =
         options.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let handshake = ClientHandshake::new(&place.authority, &place.target, &subprotocols, &headers, nonce)
-        .map_err(DialError::Handshake)?;
+    let offer = ClientOffer { subprotocols: &subprotocols, headers: &headers };
+    let handshake =
+        ClientHandshake::new(&place.authority, &place.target, &offer, nonce).map_err(DialError::Handshake)?;
     stream.write_all(handshake.request()).await.map_err(DialError::Broken)?;
     stream.flush().await.map_err(DialError::Broken)?;
     let (head, leftover) = read_answer(&mut stream).await?;

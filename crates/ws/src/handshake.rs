@@ -12,8 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
-pub use client::{Agreed, ClientHandshake, HandshakeError};
-pub use server::{Accepted, InvalidHeader, Refusal, ServerOffer, accept, is_websocket_request};
+pub use client::{Agreed, ClientHandshake, ClientOffer, HandshakeError};
+pub use server::{Accepted, AnswerError, Refusal, ServerOffer, accept, is_websocket_request};
 
 /// The only version that RFC 6455 defines.
 const VERSION: &str = "13";
@@ -31,5 +31,5 @@ fn accept_of(key: &str) -> String {
 
 /// Whether header values, taken together as one list, contain a token in any case of letters.
 fn contains_token<'a>(mut values: impl Iterator<Item = &'a str>, token: &str) -> bool {
-    values.any(|value| crate::http1::list_members(value).any(|member| member.eq_ignore_ascii_case(token)))
+    values.any(|value| crate::head::list_members(value).any(|member| member.eq_ignore_ascii_case(token)))
 }

@@ -5,7 +5,8 @@
 //!
 //! A connection passes through three stages, each with its own module:
 //!
-//! 1. [`http1`] reads the head of a request or a response, byte by byte as it arrives, and checks it strictly.
+//! 1. [`http1`] reads the head of a request or a response, byte by byte as it arrives, and checks it strictly. HTTP/2 and
+//!    HTTP/3 bring the same [`head`] in another way.
 //! 2. [`handshake`] decides whether that head opens a WebSocket, and writes or verifies the answer.
 //! 3. [`Connection`] turns bytes into messages and messages into bytes until one side closes.
 //!
@@ -50,6 +51,7 @@ mod connection;
 mod end;
 mod frame;
 pub mod handshake;
+pub mod head;
 pub mod http1;
 pub mod inspect;
 mod keepalive;

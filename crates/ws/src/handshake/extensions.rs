@@ -1,6 +1,6 @@
 //! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 section 9.1), read within bounds.
 
-use crate::http1::{is_token, trim};
+use crate::head::{is_token, trim};
 
 /// Most extensions that one request may offer.
 const EXTENSIONS_MAX: usize = 32;

@@ -1,8 +1,7 @@
 //! Finds the end of a head, and most of what is wrong with it, looking at each byte once.
 
-use super::fields::is_token_byte;
-use super::head::{self, RequestHead, ResponseHead};
-use super::{HeadError, HeadLimits};
+use super::{HeadError, HeadLimits, RequestHead, ResponseHead};
+use crate::head::{HEADERS_MAX, is_token_byte};
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +130,7 @@ impl HeadReader {
                 b' ' | b'\t' => Err(HeadError::FoldedHeader),
                 _ => {
                     self.headers += 1;
-                    if self.headers > self.limits.headers_max.min(head::HEADERS_MAX) {
+                    if self.headers > self.limits.headers_max.min(HEADERS_MAX) {
                         return Err(HeadError::TooManyHeaders);
                     }
                     check_text(byte)?;

@@ -1,7 +1,7 @@
 //! Opening handshakes: the example of RFC 6455, every rule of sections 4.1 and 4.2, and one test for each attack.
 
 use ws::handshake::{
-    Agreed, ClientHandshake, HandshakeError, InvalidHeader, Refusal, ServerOffer, accept,
+    Agreed, AnswerError, ClientHandshake, ClientOffer, HandshakeError, Refusal, ServerOffer, accept,
     is_websocket_request,
 };
 use ws::http1::{HeadError, HeadLimits, RequestHead, ResponseHead};
@@ -191,10 +191,12 @@ fn a17_line_breaks_cannot_be_smuggled_into_an_answer_or_a_request() {
         [("X", "a\r\nSet-Cookie: b"), ("X", "a\nb"), ("X", "a\0b"), ("X\r\nY", "a"), ("X:", "a"), ("", "a")]
     {
         let mut output = Vec::new();
-        assert_eq!(accepted.write_response(&[header], &mut output), Err(InvalidHeader));
-        assert_eq!(refusal.write_response(&[header], &mut output), Err(InvalidHeader));
+        assert_eq!(accepted.write_response(&[header], &mut output), Err(AnswerError::HeaderInvalid));
+        assert_eq!(refusal.write_response(&[header], &mut output), Err(AnswerError::HeaderInvalid));
         assert_eq!(output, b"");
-        let error = ClientHandshake::new("a", "/", &[], &[header], NONCE).err();
+        let error =
+            ClientHandshake::new("a", "/", &ClientOffer { subprotocols: &[], headers: &[header] }, NONCE)
+                .err();
         assert_eq!(error, Some(HandshakeError::HeaderInvalid));
     }
     let smuggled = "Sec-WebSocket-Protocol: a%0d%0ab, chat\r\n";
@@ -209,8 +211,10 @@ fn a_client_and_a_server_agree() {
     let client = ClientHandshake::new(
         "server.example.com:8080",
         "/chat?x=1",
-        &["chat", "superchat"],
-        &[("Origin", "http://example.com"), ("Authorization", "Bearer x")],
+        &ClientOffer {
+            subprotocols: &["chat", "superchat"],
+            headers: &[("Origin", "http://example.com"), ("Authorization", "Bearer x")],
+        },
         NONCE,
     )
     .expect("a valid request");
@@ -226,7 +230,8 @@ fn a_client_and_a_server_agree() {
 
 #[test]
 fn a_client_checks_every_part_of_the_answer() {
-    let client = ClientHandshake::new("a", "/", &["chat"], &[], NONCE).expect("a valid request");
+    let offer = ClientOffer { subprotocols: &["chat"], headers: &[] };
+    let client = ClientHandshake::new("a", "/", &offer, NONCE).expect("a valid request");
     let good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     assert_eq!(client.verify(&response(good)), Ok(Agreed { subprotocol: None }));
@@ -260,7 +265,7 @@ fn a_client_checks_every_part_of_the_answer() {
 #[test]
 fn a_client_refuses_to_write_a_request_that_is_none() {
     let new = |host: &str, target: &str, subprotocols: &[&str], headers: &[(&str, &str)]| {
-        ClientHandshake::new(host, target, subprotocols, headers, NONCE).err()
+        ClientHandshake::new(host, target, &ClientOffer { subprotocols, headers }, NONCE).err()
     };
     for host in ["", "a b", "a/b", "u@a", "a\r\nX: y", "a:b"] {
         assert_eq!(new(host, "/", &[], &[]), Some(HandshakeError::HostInvalid), "{host}");

@@ -12,7 +12,7 @@ pub(crate) fn is_field_value(text: &str) -> bool {
 }
 
 /// A byte of a token.
-pub(super) fn is_token_byte(byte: u8) -> bool {
+pub(crate) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
