@@ -17,10 +17,13 @@ pub enum Direction {
     Received,
 }
 
+/// What looks.
+type Tap = dyn FnMut(Direction, &[u8]);
+
 /// A stream whose bytes somebody looks at.
 pub struct Tapped {
     stream: Stream,
-    tap: Box<dyn FnMut(Direction, &[u8])>,
+    tap: Box<Tap>,
 }
 
 impl Dialed {
