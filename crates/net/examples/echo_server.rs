@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let mut options = Options::new(workers.parse()?, []);
-    options.listen.push(Listen { address: listen.parse()?, tls });
+    options.listen.push(Listen { address: listen.parse()?, http3: tls.is_some(), tls });
     options.limits = echo::roomy_limits();
     options.limits.pending_bytes_max = 64 << 20;
     let config = Arc::new(echo::roomy_config());

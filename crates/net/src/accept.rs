@@ -102,7 +102,7 @@ async fn pause_after(error: &io::Error, local: &Local) {
 
 /// Counts who is at the door: sockets that are not yet WebSockets, by address.
 #[derive(Debug, Default)]
-struct Door(RefCell<BTreeMap<IpAddr, u32>>);
+pub(crate) struct Door(RefCell<BTreeMap<IpAddr, u32>>);
 
 /// One socket's place at the door, given back on drop.
 pub(crate) struct Visit {
@@ -112,7 +112,15 @@ pub(crate) struct Visit {
 }
 
 impl Door {
-    fn enter(door: &Rc<Self>, address: IpAddr, local: &Rc<Local>) -> Option<Visit> {
+    /// Whether this address has as many as it may have.
+    pub(crate) fn is_full(&self, address: IpAddr, local: &Local) -> bool {
+        let waiting = self.0.borrow();
+        waiting
+            .get(&subscriber(address))
+            .is_some_and(|&count| count >= local.limits.pre_auth_connections_per_ip_max)
+    }
+
+    pub(crate) fn enter(door: &Rc<Self>, address: IpAddr, local: &Rc<Local>) -> Option<Visit> {
         let address = subscriber(address);
         let mut waiting = door.0.borrow_mut();
         let count = waiting.entry(address).or_default();

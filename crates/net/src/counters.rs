@@ -79,6 +79,18 @@ counters! {
     accept_failures,
     /// TLS handshakes that failed or took too long.
     tls_failed,
+    /// QUIC connections whose client was asked to show that it receives at its address.
+    quic_retries,
+    /// QUIC connections refused because the worker had too many handshakes or connections, or was draining.
+    quic_refused,
+    /// QUIC handshakes that failed or took too long.
+    quic_failed,
+    /// QUIC connections closed because the client broke HTTP/3 or QPACK.
+    http3_violations,
+    /// Datagrams that came to the wrong worker, and were handed over to the right one.
+    datagrams_handed_over,
+    /// Datagrams lost because a worker did not take what was handed over to it.
+    datagrams_lost,
     /// Requests that got an answer from the site.
     requests,
     /// Requests refused because they broke HTTP/1.1 or a limit.

@@ -53,6 +53,9 @@ pub struct Limits {
     pub keep_alive_timeout: Duration,
     /// Requests on one connection; the last answer says `Connection: close`. Default 1,000.
     pub requests_per_connection_max: u32,
+    /// Requests and WebSockets at the same time on one HTTP/2 or HTTP/3 connection; the client waits before it asks for
+    /// more. Default 128.
+    pub streams_per_connection_max: u32,
     /// A peer that takes no byte of what waits for it for this long is cut. Default 60 s.
     pub write_timeout: Duration,
     /// Bytes that wait for a peer which reads more slowly than it is written to. While any wait, a server reads nothing
@@ -62,6 +65,50 @@ pub struct Limits {
     /// After the closing handshake, or after an error answer, the peer has this long to close the transport; then it is
     /// closed. Default 5 s.
     pub linger_timeout: Duration,
+    /// What concerns QUIC, under HTTP/3.
+    pub quic: QuicLimits,
+}
+
+/// Limits of QUIC and HTTP/3.
+#[derive(Clone, Debug)]
+pub struct QuicLimits {
+    /// QUIC handshakes under way on one worker. Past it new ones are refused (CONNECTION_REFUSED). Default 4,096.
+    pub handshakes_max: u32,
+    /// With so many handshakes under way a client must first show that it receives at its address: it is answered with
+    /// a Retry packet, which costs it a round trip and us no memory. 0 asks it of everybody. Default 256.
+    pub retry_from_handshakes: u32,
+    /// Bytes that clients may send ahead while their first packet waits for its turn, on one worker in total. What comes
+    /// past it is dropped, and sent again by the client. Default 16 MiB.
+    pub incoming_bytes_max: u64,
+    /// Streams in each direction that a client may have open on one connection besides its requests: control streams and
+    /// those of kinds that are ignored. Default 16.
+    pub unidirectional_streams_max: u16,
+    /// Bytes that a client may send on one stream before the stream is read. Default 64 KiB. A connection as a whole may
+    /// have as much as all its streams, so that a stream which is not read takes nothing from the others.
+    pub stream_window_bytes: u32,
+    /// Bytes of output of one connection that are kept until the client confirms them. When there are so many, nothing
+    /// more is written on that connection until it does. Default 1 MiB.
+    pub send_window_bytes: u64,
+    /// A connection on which nothing arrives for this long is over. Default 60 s; the client may want less.
+    pub idle_timeout: Duration,
+    /// After this much silence a connection is probed, so that neither side's idle timeout ends it while its WebSockets
+    /// are silent. Default 20 s.
+    pub keep_alive_interval: Duration,
+}
+
+impl Default for QuicLimits {
+    fn default() -> Self {
+        Self {
+            handshakes_max: 4096,
+            retry_from_handshakes: 256,
+            incoming_bytes_max: 16 * 1024 * 1024,
+            unidirectional_streams_max: 16,
+            stream_window_bytes: 64 * 1024,
+            send_window_bytes: 1024 * 1024,
+            idle_timeout: Duration::from_secs(60),
+            keep_alive_interval: Duration::from_secs(20),
+        }
+    }
 }
 
 impl Default for Limits {
@@ -73,9 +120,11 @@ impl Default for Limits {
             request_head_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(15),
             requests_per_connection_max: 1000,
+            streams_per_connection_max: 128,
             write_timeout: Duration::from_secs(60),
             pending_bytes_max: 4 * 1024 * 1024,
             linger_timeout: Duration::from_secs(5),
+            quic: QuicLimits::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::accept;
 use crate::counters::{Counters, Totals};
 use crate::drain::{self, Drain, Drained};
+use crate::http3;
 use crate::limits::Limits;
 use crate::local::Local;
 use crate::site::Site;
@@ -26,6 +27,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// TLS, or plain.
     pub tls: Option<Tls>,
+    /// Whether HTTP/3 is served on the same port of UDP. Only with TLS.
+    pub http3: bool,
 }
 
 /// What [`Workers::start`] needs to know.
@@ -44,7 +47,8 @@ pub struct Options {
 impl Options {
     /// Plain listeners with default limits.
     pub fn new(workers: u16, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
-        let listen = addresses.into_iter().map(|address| Listen { address, tls: None }).collect();
+        let listen =
+            addresses.into_iter().map(|address| Listen { address, tls: None, http3: false }).collect();
         Self { workers, listen, limits: Limits::default(), thread_name: "worker".to_owned() }
     }
 }
@@ -73,6 +77,31 @@ struct Thread {
     handle: Option<JoinHandle<()>>,
 }
 
+/// The sockets of one worker.
+#[derive(Default)]
+struct Listeners {
+    tcp: Vec<(std::net::TcpListener, Option<Tls>)>,
+    quic: Vec<http3::Sockets>,
+}
+
+impl Listeners {
+    /// Binds an address for every worker.
+    fn bind(workers: &mut [Self], address: SocketAddr, listen: &Listen, options: &Options) -> io::Result<()> {
+        for worker in &mut *workers {
+            worker.tcp.push((bind(address, true)?, listen.tls.clone()));
+        }
+        if listen.http3 {
+            let no_tls = || io::Error::new(io::ErrorKind::InvalidInput, "HTTP/3 needs TLS");
+            let tls = listen.tls.as_ref().ok_or_else(no_tls)?;
+            let sockets = http3::Sockets::bind(address, tls, &options.limits, options.workers)?;
+            for (worker, sockets) in workers.iter_mut().zip(sockets) {
+                worker.quic.push(sockets);
+            }
+        }
+        Ok(())
+    }
+}
+
 enum Command {
     Drain(Drain, oneshot::Sender<Drained>),
 }
@@ -93,14 +122,11 @@ impl Workers {
         }
         let make = Arc::new(make);
         let mut addresses = Vec::new();
-        let mut sockets: Vec<Vec<_>> = (0..options.workers).map(|_| Vec::new()).collect();
+        let mut sockets: Vec<Listeners> = (0..options.workers).map(|_| Listeners::default()).collect();
         for listen in &options.listen {
-            let address =
-                free_address(listen.address).map_err(|error| cannot_listen(listen.address, &error))?;
-            for of_worker in &mut sockets {
-                let socket = bind(address, true).map_err(|error| cannot_listen(address, &error))?;
-                of_worker.push((socket, listen.tls.clone()));
-            }
+            let address = free_address(listen).map_err(|error| cannot_listen(listen.address, &error))?;
+            Listeners::bind(&mut sockets, address, listen, &options)
+                .map_err(|error| cannot_listen(address, &error))?;
             addresses.push(address);
         }
         let threads = (0..options.workers)
@@ -165,12 +191,7 @@ impl Drop for Workers {
 }
 
 impl Thread {
-    fn start<S, F>(
-        index: u16,
-        listeners: Vec<(std::net::TcpListener, Option<Tls>)>,
-        options: &Options,
-        make: Arc<F>,
-    ) -> io::Result<Self>
+    fn start<S, F>(index: u16, listeners: Listeners, options: &Options, make: Arc<F>) -> io::Result<Self>
     where
         S: Site,
         F: Fn(&Worker) -> S + Send + Sync + 'static,
@@ -202,7 +223,7 @@ impl Thread {
 /// The main task of a worker: starts everything, then does what it is told until it is told no more.
 async fn run<S: Site>(
     worker: Worker,
-    listeners: Vec<(std::net::TcpListener, Option<Tls>)>,
+    listeners: Listeners,
     make: &(impl Fn(&Worker) -> S + ?Sized),
     mut commands: mpsc::Receiver<Command>,
 ) {
@@ -211,7 +232,11 @@ async fn run<S: Site>(
     let alarms = Rc::clone(&local);
     tokio::task::spawn_local(async move { alarms.alarms.run().await });
     let site = Rc::new(make(&worker));
-    for (listener, tls) in listeners {
+    for sockets in listeners.quic {
+        let (site, local) = (Rc::clone(&site), Rc::clone(&local));
+        drop(tokio::task::spawn_local(http3::run(sockets, worker.index, site, local)));
+    }
+    for (listener, tls) in listeners.tcp {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
                 drop(tokio::task::spawn_local(accept::run(
@@ -235,8 +260,22 @@ async fn run<S: Site>(
 
 /// Checks that nobody listens there, and turns port 0 into a real one. The listeners themselves share their port
 /// (`SO_REUSEPORT`), so without this a second server by mistake would silently take half of the connections.
-fn free_address(address: SocketAddr) -> io::Result<SocketAddr> {
-    bind(address, false)?.local_addr()
+fn free_address(listen: &Listen) -> io::Result<SocketAddr> {
+    /// A port that is free for TCP may be taken for UDP.
+    const TRIES: u32 = 16;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let address = bind(listen.address, false)?.local_addr()?;
+        if !listen.http3 {
+            return Ok(address);
+        }
+        match http3::Sockets::is_free(address) {
+            Ok(()) => return Ok(address),
+            Err(error) if listen.address.port() != 0 || tries == TRIES => return Err(error),
+            Err(_) => {}
+        }
+    }
 }
 
 fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {

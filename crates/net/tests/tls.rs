@@ -44,7 +44,11 @@ impl Drop for Directory {
 
 fn server(tls: &Tls, limits: Limits) -> (Workers, SocketAddr) {
     let mut options = Options::new(1, []);
-    options.listen.push(Listen { address: "127.0.0.1:0".parse().unwrap(), tls: Some(tls.clone()) });
+    options.listen.push(Listen {
+        address: "127.0.0.1:0".parse().unwrap(),
+        tls: Some(tls.clone()),
+        http3: false,
+    });
     options.limits = limits;
     let workers = Workers::start(options, |_| Echo::new(Arc::default())).unwrap();
     let address = workers.addresses()[0];

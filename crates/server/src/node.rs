@@ -170,8 +170,12 @@ fn listeners(config: &Config) -> Result<Vec<Listen>, StartError> {
     if !config.tls_listen.is_empty() && config.tls.is_none() {
         return Err(StartError::TlsWithoutCertificate);
     }
-    let plain = config.listen.iter().map(|address| Listen { address: *address, tls: None });
-    let tls = config.tls_listen.iter().map(|address| Listen { address: *address, tls: config.tls.clone() });
+    let plain = config.listen.iter().map(|address| Listen { address: *address, tls: None, http3: false });
+    let tls = config.tls_listen.iter().map(|address| Listen {
+        address: *address,
+        tls: config.tls.clone(),
+        http3: false,
+    });
     Ok(plain.chain(tls).collect())
 }
 

@@ -43,8 +43,12 @@ pub(crate) struct EchoArgs {
 /// Runs the echo server until it is told to end.
 pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
     let tls = args.tls.load(&args.data)?;
-    let plain = args.listen.iter().map(|address| Listen { address: *address, tls: None });
-    let secure = args.tls.tls_listen.iter().map(|address| Listen { address: *address, tls: tls.clone() });
+    let plain = args.listen.iter().map(|address| Listen { address: *address, tls: None, http3: false });
+    let secure = args.tls.tls_listen.iter().map(|address| Listen {
+        address: *address,
+        tls: tls.clone(),
+        http3: false,
+    });
     let options = Options {
         workers: args.threads.count(),
         listen: plain.chain(secure).collect(),

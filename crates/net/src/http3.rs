@@ -1,0 +1,19 @@
+//! HTTP/3 (RFC 9114) and WebSockets on it (RFC 9220), on QUIC by `quinn` and our own crate `h3`.
+//!
+//! ```text
+//!   datagrams    UDP socket of each worker; strays go to the worker that their connection id names
+//!   listen       handshakes within limits, Retry
+//!   carrier      one QUIC connection: control streams, requests, drain
+//!   request      one request: the site's answer, or a WebSocket
+//!   stream       the byte stream of one WebSocket in DATA frames
+//! ```
+//!
+//! 0-RTT is not offered (a client that sends early data sends it again after the handshake), so nothing here can be
+//! replayed: RFC 8470 has no case to answer.
+
+mod carrier;
+mod connection_id;
+mod datagrams;
+mod listen;
+
+pub(crate) use listen::{Sockets, run};

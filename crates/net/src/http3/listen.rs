@@ -1,0 +1,195 @@
+//! The UDP side of a listener: sockets, settings of QUIC, and handshakes within limits.
+
+use super::connection_id::{Ids, Keys};
+use super::datagrams::{Desk, Exchange, Socket};
+use crate::accept::Door;
+use crate::limits::{Limits, QuicLimits};
+use crate::local::Local;
+use crate::site::Site;
+use crate::tls::Tls;
+use quinn::{
+    Endpoint, EndpointConfig, Incoming, Runtime, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+};
+use socket2::{Domain, Protocol, Type};
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What the kernel is asked to keep of datagrams while a worker is busy. Its own maximum (`net.core.rmem_max`) may be
+/// lower.
+const SOCKET_BUFFER_BYTES: usize = 2 * 1024 * 1024;
+
+/// How many connections to accept before existing ones get their turn.
+const ACCEPTS_PER_TURN: u32 = 64;
+
+/// What one worker needs to listen on one address. Made before the workers start, so that errors are told at once.
+pub(crate) struct Sockets {
+    socket: std::net::UdpSocket,
+    tls: Tls,
+    desk: Desk,
+    keys: Keys,
+    endpoint: EndpointConfig,
+    server: ServerConfig,
+}
+
+impl Sockets {
+    /// Binds an address for each worker.
+    pub(crate) fn bind(
+        address: SocketAddr,
+        tls: &Tls,
+        limits: &Limits,
+        workers: u16,
+    ) -> io::Result<Vec<Self>> {
+        let keys = Keys::new(workers);
+        // One set of secrets for all workers: a token or a reset that one made must be good at the others.
+        let endpoint = EndpointConfig::default();
+        let server = server_config(tls, limits);
+        let each = Exchange::desks(&keys).into_iter().map(|desk| {
+            let (tls, keys) = (tls.clone(), keys.clone());
+            let (endpoint, server) = (endpoint.clone(), server.clone());
+            Ok(Self { socket: bind(address, true)?, tls, desk, keys, endpoint, server })
+        });
+        each.collect()
+    }
+
+    /// Whether nobody listens there.
+    pub(crate) fn is_free(address: SocketAddr) -> io::Result<()> {
+        bind(address, false).map(drop)
+    }
+
+    fn listen(self, worker: u16, local: &Local) -> io::Result<(Endpoint, Tls)> {
+        let runtime = Arc::new(TokioRuntime);
+        let socket = runtime.wrap_udp_socket(self.socket)?;
+        let socket = Socket::new(socket, self.desk, Arc::clone(&local.counters));
+        let (mut config, keys) = (self.endpoint, self.keys);
+        config.cid_generator(move || Box::new(Ids::new(keys.clone(), worker)));
+        // Its tasks are spawned where it is made, so they run on this worker's thread like everything else.
+        let endpoint = Endpoint::new_with_abstract_socket(config, Some(self.server), socket, runtime)?;
+        Ok((endpoint, self.tls))
+    }
+}
+
+fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::UdpSocket> {
+    let domain = Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    // Bigger is better, and smaller works.
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+fn server_config(tls: &Tls, limits: &Limits) -> ServerConfig {
+    let quic = &limits.quic;
+    let mut config = ServerConfig::with_crypto(tls.quic_server_crypto());
+    config.transport_config(Arc::new(transport(quic, limits.streams_per_connection_max)));
+    config.max_incoming(quic.handshakes_max as usize);
+    config.incoming_buffer_size(quic.incoming_bytes_max / 16);
+    config.incoming_buffer_size_total(quic.incoming_bytes_max);
+    config
+}
+
+/// The settings of QUIC for both roles.
+pub(crate) fn transport(limits: &QuicLimits, streams_max: u32) -> TransportConfig {
+    let mut transport = TransportConfig::default();
+    let unidirectional = u32::from(limits.unidirectional_streams_max);
+    let connection_window =
+        u64::from(limits.stream_window_bytes) * (u64::from(streams_max) + u64::from(unidirectional));
+    transport.max_concurrent_bidi_streams(streams_max.into());
+    transport.max_concurrent_uni_streams(unidirectional.into());
+    transport.stream_receive_window(limits.stream_window_bytes.into());
+    transport.receive_window(VarInt::from_u64(connection_window).unwrap_or(VarInt::MAX));
+    transport.send_window(limits.send_window_bytes);
+    // It fails for more than 2^62 ms, which is as good as never.
+    transport.max_idle_timeout(limits.idle_timeout.try_into().ok());
+    transport.keep_alive_interval(Some(limits.keep_alive_interval));
+    // Nothing here uses datagrams inside of QUIC (RFC 9221), so a peer may not fill memory with them.
+    transport.datagram_receive_buffer_size(None);
+    transport
+}
+
+/// Accepts connections until a drain begins.
+pub(crate) async fn run<S: Site>(sockets: Sockets, worker: u16, site: Rc<S>, local: Rc<Local>) {
+    let (endpoint, tls) = match sockets.listen(worker, &local) {
+        Ok(listening) => listening,
+        Err(error) => return tracing::error!(%error, "a UDP socket cannot be used"),
+    };
+    let entrance = Rc::new(Entrance { tls, door: Rc::default(), handshakes: Cell::new(0), local, site });
+    let mut accepted = 0_u32;
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = endpoint.accept() => next,
+            () = entrance.local.drain_begun() => break,
+        };
+        let Some(incoming) = next else { break };
+        entrance.enter(incoming);
+        accepted = accepted.wrapping_add(1);
+        if accepted.is_multiple_of(ACCEPTS_PER_TURN) {
+            tokio::task::yield_now().await;
+        }
+    }
+    // Who comes now is refused at once instead of waiting for a timeout, and goes elsewhere.
+    while let Some(incoming) = endpoint.accept().await {
+        entrance.local.counters.quic_refused.add(1);
+        incoming.refuse();
+    }
+}
+
+/// Where QUIC connections come in.
+struct Entrance<S> {
+    tls: Tls,
+    door: Rc<Door>,
+    /// Handshakes under way.
+    handshakes: Cell<u32>,
+    local: Rc<Local>,
+    site: Rc<S>,
+}
+
+impl<S: Site> Entrance<S> {
+    /// Decides about a first packet: refuse, ask for proof of the address, or start the handshake.
+    fn enter(self: &Rc<Self>, incoming: Incoming) {
+        let Local { counters, limits, .. } = &*self.local;
+        let handshakes = self.handshakes.get();
+        let open = self.local.connections() as u64 + counters.requesting.get();
+        if handshakes >= limits.quic.handshakes_max || open >= limits.connections_max as u64 {
+            counters.quic_refused.add(1);
+            return incoming.refuse();
+        }
+        // An address that is not proved may be a victim's: it is never counted against its owner.
+        let address = incoming.remote_address().ip();
+        let is_busy =
+            handshakes >= limits.quic.retry_from_handshakes || self.door.is_full(address, &self.local);
+        if is_busy && incoming.may_retry() {
+            counters.quic_retries.add(1);
+            let _ = incoming.retry();
+            return;
+        }
+        counters.accepted.add(1);
+        let Some(visit) = Door::enter(&self.door, address, &self.local) else {
+            counters.refused_address.add(1);
+            return incoming.refuse();
+        };
+        self.handshakes.set(handshakes + 1);
+        let entrance = Rc::clone(self);
+        drop(tokio::task::spawn_local(async move {
+            let peer = incoming.remote_address();
+            let limit = entrance.local.limits.tls_handshake_timeout;
+            let connected = tokio::time::timeout(limit, incoming.into_future()).await;
+            entrance.handshakes.set(entrance.handshakes.get() - 1);
+            let Ok(Ok(connection)) = connected else {
+                return entrance.local.counters.quic_failed.add(1);
+            };
+            let facts = entrance.tls.quic_facts(&connection);
+            let (site, local) = (Rc::clone(&entrance.site), Rc::clone(&entrance.local));
+            // A task of its own, because this one is as large as the handshake.
+            let serving = Box::pin(super::carrier::serve(connection, peer, facts, site, local, visit));
+            drop(tokio::task::spawn_local(serving));
+        }));
+    }
+}
