@@ -251,6 +251,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
                     copy.set(message);
                     self.call(now, cork, |endpoint, out| endpoint.on_message(copy.get(), out));
                 }
+                // Nobody asked for pieces, so there are none.
+                Some(Event::Piece { .. }) => continue,
                 Some(Event::Pong { rtt: Some(rtt), .. }) => {
                     self.endpoint.on_pong(rtt);
                     continue;

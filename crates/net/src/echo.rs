@@ -27,6 +27,7 @@ pub fn roomy_config() -> ws::Config {
     let limits = ws::Limits {
         frame_bytes_max: 64 << 20,
         message_bytes_max: 64 << 20,
+        streamed_bytes_max: 64 << 20,
         fragments_max: 1 << 20,
         control_frames_per_second_max: 1_000_000,
         control_frames_burst_max: 1_000_000,

@@ -4,7 +4,7 @@ use crate::counters::Counters;
 use crate::limits::WRITE_QUANTUM_BYTES;
 use bytes::Bytes;
 use std::time::Duration;
-use ws::{CloseCode, Connection, End, Message, NotOpen, Prepared, State};
+use ws::{CloseCode, Connection, End, Message, Prepared, SendError, State};
 
 /// The application's side of one connection.
 ///
@@ -75,18 +75,18 @@ pub(crate) enum Link<'a> {
 impl Outgoing<'_> {
     /// Sends a message. Fails if a Close frame was sent or received. What is sent when there is no [`room`](Self::room)
     /// waits in memory, up to `pending_bytes_max`.
-    pub fn send(&mut self, message: Message<'_>) -> Result<(), NotOpen> {
+    pub fn send(&mut self, message: Message<'_>) -> Result<(), SendError> {
         match &mut self.link {
             Link::Direct(connection) => connection.send(message, self.cork)?,
             Link::Reply { state: State::Open, .. } => message.write_unmasked(self.cork),
-            Link::Reply { .. } => return Err(NotOpen),
+            Link::Reply { .. } => return Err(SendError::NotOpen),
         }
         self.counters.messages_out.add(1);
         Ok(())
     }
 
     /// Sends a message that was encoded before, for many receivers.
-    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), NotOpen> {
+    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
         match &mut self.link {
             Link::Direct(connection) => connection.send_prepared(prepared, self.cork)?,
             Link::Reply { .. } => return self.send_frame_bytes(prepared.bytes()),
@@ -96,9 +96,9 @@ impl Outgoing<'_> {
     }
 
     /// Sends the bytes of [`Prepared::bytes`]. For servers only: the bytes are not masked.
-    pub fn send_frame_bytes(&mut self, frame: &Bytes) -> Result<(), NotOpen> {
+    pub fn send_frame_bytes(&mut self, frame: &Bytes) -> Result<(), SendError> {
         if self.state() != State::Open {
-            return Err(NotOpen);
+            return Err(SendError::NotOpen);
         }
         self.cork.extend_from_slice(frame);
         self.counters.messages_out.add(1);

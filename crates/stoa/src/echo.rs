@@ -86,6 +86,7 @@ pub(crate) fn websocket_config() -> ws::Config {
     let limits = ws::Limits {
         frame_bytes_max: MESSAGE_BYTES_MAX as u64,
         message_bytes_max: MESSAGE_BYTES_MAX,
+        streamed_bytes_max: MESSAGE_BYTES_MAX as u64,
         fragments_max: FRAGMENTS_MAX,
         control_frames_per_second_max: 100_000,
         control_frames_burst_max: 100_000,

@@ -1,7 +1,7 @@
 //! A message that arrives in pieces: several frames, or one frame in several reads.
 
 use crate::connection::Message;
-use crate::utf8::{NotUtf8, TextBuffer};
+use crate::utf8::{NotUtf8, Partial, TextBuffer};
 
 /// Memory that a connection may keep between two such messages, in bytes.
 const KEPT_BYTES_MAX: usize = 1024;
@@ -26,6 +26,18 @@ pub(crate) struct Assembly {
 enum Body {
     Text(TextBuffer),
     Binary(Vec<u8>),
+    /// A message that is given out in pieces, of which nothing is kept.
+    Passing(Passing),
+}
+
+/// A message on its way through.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    pub(crate) is_text: bool,
+    /// Bytes so far.
+    pub(crate) bytes: u64,
+    /// The character that was cut.
+    pub(crate) partial: Partial,
 }
 
 impl Default for Body {
@@ -35,11 +47,31 @@ impl Default for Body {
 }
 
 impl Assembly {
+    /// Starts a message of which nothing is to be kept.
+    pub(crate) fn start_passing(&mut self, is_text: bool) {
+        self.body = Body::Passing(Passing { is_text, bytes: 0, partial: Partial::default() });
+        self.frames = 0;
+    }
+
+    /// Whether it is a message of which nothing is kept.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.body, Body::Passing(_))
+    }
+
+    /// The message, if it is one of which nothing is kept.
+    pub(crate) fn passing(&mut self) -> Option<&mut Passing> {
+        match &mut self.body {
+            Body::Passing(passing) => Some(passing),
+            Body::Text(_) | Body::Binary(_) => None,
+        }
+    }
+
     /// Starts a message.
     pub(crate) fn start(&mut self, is_text: bool) {
         let mut storage = match std::mem::take(&mut self.body) {
             Body::Text(text) => text.into_storage(),
             Body::Binary(bytes) => bytes,
+            Body::Passing(_) => Vec::new(),
         };
         storage.clear();
         self.body = if is_text { Body::Text(TextBuffer::reusing(storage)) } else { Body::Binary(storage) };
@@ -47,10 +79,11 @@ impl Assembly {
     }
 
     /// Bytes of the message so far.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> u64 {
         match &self.body {
-            Body::Text(text) => text.len(),
-            Body::Binary(bytes) => bytes.len(),
+            Body::Text(text) => text.len() as u64,
+            Body::Binary(bytes) => bytes.len() as u64,
+            Body::Passing(passing) => passing.bytes,
         }
     }
 
@@ -59,6 +92,7 @@ impl Assembly {
         match &self.body {
             Body::Text(text) => text.capacity(),
             Body::Binary(bytes) => bytes.capacity(),
+            Body::Passing(_) => 0,
         }
     }
 
@@ -68,7 +102,7 @@ impl Assembly {
     /// exceeds what the frame announces, so the usual message is allocated once and fits exactly.
     pub(crate) fn push(&mut self, payload: &[u8]) -> Result<(), NotUtf8> {
         // The beginning of a character is counted and lies elsewhere, so there may be more bytes than capacity.
-        let (have, capacity) = (self.len(), self.capacity());
+        let (have, capacity) = (self.len() as usize, self.capacity());
         if capacity < have + payload.len() {
             let announced = usize::try_from(self.frame_bytes_left).unwrap_or(usize::MAX);
             let doubled = have + 2 * payload.len();
@@ -76,6 +110,7 @@ impl Assembly {
             match &mut self.body {
                 Body::Text(text) => text.reserve_exact(additional),
                 Body::Binary(bytes) => bytes.reserve_exact(additional),
+                Body::Passing(_) => {}
             }
         }
         self.frame_bytes_left -= payload.len() as u64;
@@ -85,6 +120,7 @@ impl Assembly {
                 bytes.extend_from_slice(payload);
                 Ok(())
             }
+            Body::Passing(_) => Ok(()),
         }
     }
 
@@ -93,6 +129,7 @@ impl Assembly {
         match &self.body {
             Body::Text(text) => text.finish().map(Message::Text),
             Body::Binary(bytes) => Ok(Message::Binary(bytes)),
+            Body::Passing(passing) => passing.partial.text().map(Message::Text),
         }
     }
 
@@ -112,7 +149,7 @@ mod tests {
         assembly.start(false);
         for _ in 0..1000 {
             assembly.push(&[1; 100]).unwrap();
-            assert!(assembly.capacity() <= 2 * assembly.len() + 200, "{}", assembly.capacity());
+            assert!(assembly.capacity() as u64 <= 2 * assembly.len() + 200, "{}", assembly.capacity());
         }
     }
 

@@ -13,7 +13,13 @@ pub struct Limits {
     /// Longest message, all its fragments together, in bytes. Answer: 1009, from the header that would pass the limit.
     /// Default: 1 MiB.
     pub message_bytes_max: usize,
-    /// Most frames that one message may consist of. Answer: 1008. Default: 1,024.
+    /// Longest message that is received in pieces, in bytes, in place of `frame_bytes_max` and `message_bytes_max`: see
+    /// [`Connection::receive_in_pieces`](crate::Connection::receive_in_pieces). Nothing of it is kept, so `u64::MAX` is a
+    /// fine value where the application has a bound of its own. Answer: 1009, from the header that would pass the limit.
+    /// Default: 1 GiB.
+    pub streamed_bytes_max: u64,
+    /// Most frames that one message may consist of. A message that is received in pieces may have one more for each KiB.
+    /// Answer: 1008. Default: 1,024.
     pub fragments_max: u32,
     /// Ping, Pong and Close frames that a peer may send per second in the long run. Answer: 1008. Default: 50.
     pub control_frames_per_second_max: u32,
@@ -31,6 +37,7 @@ impl Default for Limits {
         Self {
             frame_bytes_max: 1 << 20,
             message_bytes_max: 1 << 20,
+            streamed_bytes_max: 1 << 30,
             fragments_max: 1024,
             control_frames_per_second_max: 50,
             control_frames_burst_max: 200,
@@ -52,7 +59,8 @@ pub struct Config {
     /// How long the peer may take to answer our Close frame before the transport is closed all the same. Default: 5 s.
     pub close_timeout: Duration,
     /// How long a frame or a fragmented message may take from its first byte to its last. Then: 1008. Default: 60 s. Time
-    /// in which the shell does not read, because the peer does not take its answers, counts.
+    /// in which the shell does not read, because the peer does not take its answers, counts. For a message that is received
+    /// in pieces it is the time from one piece to the next.
     pub message_timeout: Duration,
 }
 

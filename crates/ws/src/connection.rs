@@ -1,10 +1,12 @@
 //! One WebSocket after its handshake: what an application says to it, and what time does to it.
 //!
-//! The other half, what the peer's bytes do to it, is in [`receive`].
+//! What it says to the peer is in [`send`], what the peer's bytes do to it in [`receive`], [`data`] and [`control`].
 
+mod control;
+mod data;
 mod receive;
+mod send;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +15,13 @@ use crate::budget::Budget;
 use crate::close::{CloseCode, CloseFrame, CloseReason};
 use crate::config::Config;
 use crate::end::{End, Side, Timeout};
-use crate::frame::{self, CONTROL_BYTES_MAX, HEADER_BYTES_MAX, Opcode};
+use crate::frame::{self, CONTROL_BYTES_MAX, FIN, HEADER_BYTES_MAX, Opcode};
 use crate::keepalive::{Due, Keepalive};
 use crate::mask::MaskKeys;
-use crate::prepared::Prepared;
-use receive::{ControlFrame, Phase};
+use control::ControlFrame;
+use receive::Phase;
+use send::Sending;
+pub use send::{NotOpen, PingError, SendError};
 
 /// Which end of the connection this is. Clients mask what they send, servers do not (RFC 6455 section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +58,7 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn write_unmasked(self, output: &mut Vec<u8>) {
         let (opcode, payload) = self.parts();
-        frame::write_frame(output, opcode, payload, None);
+        frame::write_frame(output, FIN | opcode as u8, payload, None);
     }
 
     pub(crate) fn parts(self) -> (Opcode, &'a [u8]) {
@@ -70,6 +74,14 @@ impl<'a> Message<'a> {
 pub enum Event<'a> {
     /// A whole message.
     Message(Message<'a>),
+    /// A piece of a message, if the connection [receives in pieces](Connection::receive_in_pieces). The pieces of a text are
+    /// cut between characters, whatever the peer did.
+    Piece {
+        /// What arrived. Only the last piece can be empty.
+        piece: Message<'a>,
+        /// Whether the message is complete with it.
+        is_last: bool,
+    },
     /// A Ping. It is already answered.
     Ping(&'a [u8]),
     /// A Pong.
@@ -95,37 +107,6 @@ pub enum State {
     /// (section 7.1.1).
     Closed,
 }
-
-/// The connection is closing or closed: nothing more can be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotOpen;
-
-/// Why a Ping was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PingError {
-    /// The connection is closing or closed.
-    NotOpen,
-    /// The payload is longer than 125 bytes.
-    PayloadTooLong,
-}
-
-impl fmt::Display for NotOpen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection is not open")
-    }
-}
-
-impl fmt::Display for PingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotOpen => "the connection is not open",
-            Self::PayloadTooLong => "a ping carries at most 125 bytes",
-        })
-    }
-}
-
-impl std::error::Error for NotOpen {}
-impl std::error::Error for PingError {}
 
 /// One WebSocket, server or client side, after its opening handshake.
 ///
@@ -161,6 +142,9 @@ pub struct Connection {
     state: State,
     /// Whether a fragmented message is unfinished.
     in_message: bool,
+    /// Whether messages are given out in pieces.
+    in_pieces: bool,
+    sending: Sending,
 }
 
 // A million idle connections are a million of these.
@@ -201,35 +185,17 @@ impl Connection {
             phase: Phase::Ready,
             state: State::Open,
             in_message: false,
+            in_pieces: false,
+            sending: Sending::Nothing,
         }
     }
 
-    /// Appends a message, as one frame.
-    #[inline]
-    pub fn send(&mut self, message: Message<'_>, output: &mut Vec<u8>) -> Result<(), NotOpen> {
-        let (opcode, payload) = message.parts();
-        self.send_frame(opcode, payload, output)
-    }
-
-    /// Appends a message that was encoded before. For a server that is one copy; a client still has to mask it.
-    #[inline]
-    pub fn send_prepared(&mut self, prepared: &Prepared, output: &mut Vec<u8>) -> Result<(), NotOpen> {
-        if self.state == State::Open && self.mask_keys.is_none() {
-            output.extend_from_slice(prepared.bytes());
-            return Ok(());
-        }
-        self.send_frame(prepared.opcode(), prepared.payload(), output)
-    }
-
-    /// Appends a Ping with up to 125 bytes of payload. The answer is an [`Event::Pong`]; if nothing at all is heard within
-    /// [`Config::pong_timeout`], the connection fails.
-    pub fn ping(&mut self, now: Duration, payload: &[u8], output: &mut Vec<u8>) -> Result<(), PingError> {
-        if payload.len() > CONTROL_BYTES_MAX {
-            return Err(PingError::PayloadTooLong);
-        }
-        self.send_frame(Opcode::Ping, payload, output).map_err(|NotOpen| PingError::NotOpen)?;
-        self.keepalive.ping_sent(now, payload);
-        Ok(())
+    /// From the next message on, gives out messages in pieces as they arrive ([`Event::Piece`]), and keeps nothing of them;
+    /// or, with `false`, whole again. For messages that are too big for memory, or worth starting on before their end.
+    ///
+    /// `streamed_bytes_max` is then the limit of a message, and `message_timeout` that of each piece.
+    pub fn receive_in_pieces(&mut self, in_pieces: bool) {
+        self.in_pieces = in_pieces;
     }
 
     /// Starts the closing handshake: appends a Close frame and waits at most [`Config::close_timeout`] for the peer's.
@@ -322,24 +288,9 @@ impl Connection {
         assembly + control
     }
 
-    #[inline]
-    fn send_frame(&mut self, opcode: Opcode, payload: &[u8], output: &mut Vec<u8>) -> Result<(), NotOpen> {
-        if self.state != State::Open {
-            return Err(NotOpen);
-        }
-        self.write_frame(opcode, payload, output);
-        Ok(())
-    }
-
-    #[inline]
-    fn write_frame(&mut self, opcode: Opcode, payload: &[u8], output: &mut Vec<u8>) {
-        let key = self.mask_keys.as_mut().map(|keys| keys.draw());
-        frame::write_frame(output, opcode, payload, key);
-    }
-
     fn write_close(&mut self, frame: CloseFrame<'_>, output: &mut Vec<u8>) {
         let mut buffer = [0; CONTROL_BYTES_MAX];
-        self.write_frame(Opcode::Close, frame.body(&mut buffer), output);
+        self.write_frame(FIN | Opcode::Close as u8, frame.body(&mut buffer), output);
     }
 
     /// The peer was silent for an interval: sends a Ping, and gives back memory that a quiet connection does not need.
@@ -349,7 +300,7 @@ impl Connection {
             self.control = None;
         }
         let payload = self.keepalive.next_payload();
-        self.write_frame(Opcode::Ping, &payload, output);
+        self.write_frame(FIN | Opcode::Ping as u8, &payload, output);
         self.keepalive.ping_sent(now, &payload);
     }
 

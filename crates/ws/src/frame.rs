@@ -7,7 +7,8 @@ pub(crate) const HEADER_BYTES_MAX: usize = 14;
 /// Longest payload of a control frame (section 5.5).
 pub(crate) const CONTROL_BYTES_MAX: usize = 125;
 
-const FIN: u8 = 0x80;
+/// In the first byte: the last frame of its message.
+pub(crate) const FIN: u8 = 0x80;
 const RESERVED_BITS: u8 = 0x70;
 const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
@@ -121,10 +122,9 @@ fn check_reserved_bits(first: u8) -> Result<(), Violation> {
     if first & RESERVED_BITS == 0 { Ok(()) } else { Err(Violation::ReservedBits) }
 }
 
-/// Appends the header of a final frame. A key makes the frame a masked one.
+/// Appends the header of a frame with this first byte. A key makes the frame a masked one.
 #[inline]
-pub(crate) fn write_header(output: &mut Vec<u8>, opcode: Opcode, payload_bytes: usize, key: Option<[u8; 4]>) {
-    let first = FIN | opcode as u8;
+pub(crate) fn write_header(output: &mut Vec<u8>, first: u8, payload_bytes: usize, key: Option<[u8; 4]>) {
     let masked = if key.is_some() { MASKED } else { 0 };
     if payload_bytes < usize::from(LENGTH_16) {
         output.extend_from_slice(&[first, masked | payload_bytes as u8]);
@@ -140,11 +140,11 @@ pub(crate) fn write_header(output: &mut Vec<u8>, opcode: Opcode, payload_bytes: 
     }
 }
 
-/// Appends a whole final frame, masked if a key is given.
+/// Appends a whole frame with this first byte, masked if a key is given.
 #[inline]
-pub(crate) fn write_frame(output: &mut Vec<u8>, opcode: Opcode, payload: &[u8], key: Option<[u8; 4]>) {
+pub(crate) fn write_frame(output: &mut Vec<u8>, first: u8, payload: &[u8], key: Option<[u8; 4]>) {
     output.reserve(HEADER_BYTES_MAX + payload.len());
-    write_header(output, opcode, payload.len(), key);
+    write_header(output, first, payload.len(), key);
     let start = output.len();
     output.extend_from_slice(payload);
     if let Some(key) = key {

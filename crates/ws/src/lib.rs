@@ -28,7 +28,8 @@
 //! while let Some(event) = server.receive(now, &mut input, &mut output) {
 //!     match event {
 //!         Event::Message(Message::Text(text)) => assert_eq!(text, "Hello"),
-//!         Event::Message(Message::Binary(_)) | Event::Ping(_) | Event::Pong { .. } | Event::Close(_) => {}
+//!         Event::Message(Message::Binary(_)) | Event::Piece { .. } => {}
+//!         Event::Ping(_) | Event::Pong { .. } | Event::Close(_) => {}
 //!     }
 //! }
 //! server.send(Message::Text("Hello"), &mut output).unwrap();
@@ -61,6 +62,6 @@ mod utf8;
 
 pub use close::{CloseCode, CloseFrame, CloseReason};
 pub use config::{Config, Limits};
-pub use connection::{Connection, Event, Message, NotOpen, PingError, Role, State};
+pub use connection::{Connection, Event, Message, NotOpen, PingError, Role, SendError, State};
 pub use end::{End, Limit, Side, Timeout, Violation};
 pub use prepared::Prepared;

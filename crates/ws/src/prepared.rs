@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::connection::Message;
-use crate::frame::{self, Opcode};
+use crate::frame::{self, FIN, Opcode};
 
 /// A message as a whole unmasked frame, shared by all its receivers. A clone costs a reference count.
 ///
@@ -31,7 +31,7 @@ impl Prepared {
     pub fn new(message: Message<'_>) -> Self {
         let (opcode, payload) = message.parts();
         let mut frame = Vec::new();
-        frame::write_frame(&mut frame, opcode, payload, None);
+        frame::write_frame(&mut frame, FIN | opcode as u8, payload, None);
         let header_bytes = (frame.len() - payload.len()) as u8;
         Self { frame: frame.into(), opcode, header_bytes }
     }

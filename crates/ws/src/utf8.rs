@@ -7,20 +7,87 @@ pub(crate) struct NotUtf8;
 /// Longest beginning of a character that is not a whole character.
 const PARTIAL_BYTES_MAX: usize = 3;
 
+/// The beginning of a character whose rest has not arrived, or a character that came in pieces and is now whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Partial {
+    bytes: [u8; PARTIAL_BYTES_MAX + 1],
+    size: u8,
+}
+
+impl Partial {
+    /// Bytes so far.
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.size)
+    }
+
+    /// Keeps the beginning of a character. Fails if no character begins so.
+    fn keep(&mut self, beginning: &[u8]) -> Result<(), NotUtf8> {
+        check_beginning(beginning)?;
+        self.bytes[..beginning.len()].copy_from_slice(beginning);
+        self.size = beginning.len() as u8;
+        Ok(())
+    }
+
+    /// Adds a byte to a beginning that is not empty. True if the character is whole now.
+    pub(crate) fn push(&mut self, byte: u8) -> Result<bool, NotUtf8> {
+        let size = self.len() + 1;
+        self.bytes[size - 1] = byte;
+        self.size = size as u8;
+        if size < character_bytes(self.bytes[0]) {
+            check_beginning(&self.bytes[..size]).map(|()| false)
+        } else {
+            self.text().map(|_| true)
+        }
+    }
+
+    /// The character, once it is whole.
+    pub(crate) fn text(&self) -> Result<&str, NotUtf8> {
+        std::str::from_utf8(&self.bytes[..self.len()]).map_err(|_| NotUtf8)
+    }
+
+    /// Whether there is the beginning of a character, and not all of it.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.size > 0 && self.len() < character_bytes(self.bytes[0])
+    }
+
+    /// Forgets the character.
+    fn clear(&mut self) {
+        self.size = 0;
+    }
+
+    /// Forgets the character if it is whole: it was given out.
+    pub(crate) fn clear_if_whole(&mut self) {
+        if !self.is_cut() {
+            self.clear();
+        }
+    }
+
+    /// Checks bytes that begin where a character begins. Gives the whole characters, and keeps the beginning of one that
+    /// is cut at the end.
+    pub(crate) fn cut<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b str, NotUtf8> {
+        let (whole, tail) = bytes.split_at(bytes.len() - incomplete_tail_bytes(bytes));
+        let text = simdutf8::basic::from_utf8(whole).map_err(|_| NotUtf8)?;
+        if tail.is_empty() {
+            self.clear();
+        } else {
+            self.keep(tail)?;
+        }
+        Ok(text)
+    }
+}
+
 /// Text under construction. A piece may end in the middle of a character; each byte is checked once.
 #[derive(Debug, Default)]
 pub(crate) struct TextBuffer {
     text: String,
-    /// The beginning of a character whose rest has not arrived.
-    partial: [u8; PARTIAL_BYTES_MAX + 1],
-    partial_bytes: u8,
+    partial: Partial,
 }
 
 impl TextBuffer {
     /// Starts over in the memory of `storage`, whose content is dropped.
     pub(crate) fn reusing(mut storage: Vec<u8>) -> Self {
         storage.clear();
-        Self { text: String::from_utf8(storage).unwrap_or_default(), partial: [0; 4], partial_bytes: 0 }
+        Self { text: String::from_utf8(storage).unwrap_or_default(), partial: Partial::default() }
     }
 
     /// The memory, for other uses.
@@ -30,7 +97,7 @@ impl TextBuffer {
 
     /// Bytes so far.
     pub(crate) fn len(&self) -> usize {
-        self.text.len() + usize::from(self.partial_bytes)
+        self.text.len() + self.partial.len()
     }
 
     /// Bytes that the memory holds without growing.
@@ -40,44 +107,26 @@ impl TextBuffer {
 
     /// Makes room for bytes beyond [`len`](Self::len).
     pub(crate) fn reserve_exact(&mut self, additional: usize) {
-        self.text.reserve_exact(usize::from(self.partial_bytes) + additional);
+        self.text.reserve_exact(self.partial.len() + additional);
     }
 
     /// Appends a piece. Fails as soon as no continuation could make the text valid.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), NotUtf8> {
-        let bytes = self.complete_character(bytes)?;
-        let (whole, tail) = bytes.split_at(bytes.len() - incomplete_tail_bytes(bytes));
-        self.text.push_str(simdutf8::basic::from_utf8(whole).map_err(|_| NotUtf8)?);
-        if !tail.is_empty() {
-            check_beginning(tail)?;
-            self.partial[..tail.len()].copy_from_slice(tail);
-            self.partial_bytes = tail.len() as u8;
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Result<(), NotUtf8> {
+        while self.partial.len() > 0 {
+            let Some((&byte, rest)) = bytes.split_first() else { return Ok(()) };
+            bytes = rest;
+            if self.partial.push(byte)? {
+                self.text.push_str(self.partial.text()?);
+                self.partial.clear();
+            }
         }
+        self.text.push_str(self.partial.cut(bytes)?);
         Ok(())
     }
 
     /// The text, if it does not end in the middle of a character.
     pub(crate) fn finish(&self) -> Result<&str, NotUtf8> {
-        if self.partial_bytes == 0 { Ok(&self.text) } else { Err(NotUtf8) }
-    }
-
-    /// Moves bytes from the front to the character that waits for them. Gives what is left.
-    fn complete_character<'b>(&mut self, mut bytes: &'b [u8]) -> Result<&'b [u8], NotUtf8> {
-        while self.partial_bytes > 0 {
-            let Some((&byte, rest)) = bytes.split_first() else { return Ok(bytes) };
-            bytes = rest;
-            let size = usize::from(self.partial_bytes) + 1;
-            self.partial[size - 1] = byte;
-            let partial = &self.partial[..size];
-            if size < character_bytes(partial[0]) {
-                check_beginning(partial)?;
-                self.partial_bytes = size as u8;
-            } else {
-                self.text.push_str(std::str::from_utf8(partial).map_err(|_| NotUtf8)?);
-                self.partial_bytes = 0;
-            }
-        }
-        Ok(bytes)
+        if self.partial.len() == 0 { Ok(&self.text) } else { Err(NotUtf8) }
     }
 }
 

@@ -261,7 +261,10 @@ impl World {
             match event {
                 ws::Event::Message(Message::Text(text)) => worker.hub.receive(now, link.id, text),
                 ws::Event::Message(Message::Binary(_)) => worker.hub.receive_binary(link.id),
-                ws::Event::Ping(_) | ws::Event::Pong { .. } | ws::Event::Close(_) => {}
+                ws::Event::Piece { .. }
+                | ws::Event::Ping(_)
+                | ws::Event::Pong { .. }
+                | ws::Event::Close(_) => {}
             }
         }
         if arrived.end {

@@ -9,5 +9,6 @@ mod frames;
 mod handshakes;
 mod heads;
 mod peers;
+mod pieces;
 mod properties;
 mod wire;

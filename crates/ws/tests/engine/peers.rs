@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws::{CloseCode, Config, End, Message, NotOpen, PingError, Prepared, Role, Side, State, Timeout};
+use ws::{CloseCode, Config, End, Message, PingError, Prepared, Role, SendError, Side, State, Timeout};
 
 use crate::wire::*;
 
@@ -179,7 +179,7 @@ fn both_sides_know_who_closed() {
         let peer = if starter == Role::Client { &mut pair.client } else { &mut pair.server };
         let code = CloseCode::new(code).expect("valid");
         peer.connection.close(peer.now, code, "done", &mut peer.output);
-        assert_eq!(peer.connection.send(Message::Text("x"), &mut Vec::new()), Err(NotOpen));
+        assert_eq!(peer.connection.send(Message::Text("x"), &mut Vec::new()), Err(SendError::NotOpen));
         assert_eq!(peer.connection.ping(peer.now, b"", &mut Vec::new()), Err(PingError::NotOpen));
         pair.run(SECOND);
         for peer in [&pair.client, &pair.server] {

@@ -31,7 +31,7 @@ fn small_limits() -> Config {
 }
 
 /// A frame that is mostly right, with any first byte and any short payload.
-fn any_frame() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     let first = prop_oneof![
         8 => prop::sample::select(vec![TEXT, BINARY, TEXT_START, BINARY_START, MIDDLE, LAST, PING, PONG]),
         1 => Just(CLOSE),

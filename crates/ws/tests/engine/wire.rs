@@ -28,6 +28,9 @@ const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 pub(crate) enum Seen {
     Text(String),
     Binary(Vec<u8>),
+    /// A piece of a text, and whether it is the last.
+    TextPiece(String, bool),
+    BinaryPiece(Vec<u8>, bool),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(u16, String),
@@ -94,6 +97,12 @@ impl Peer {
             seen.push(match event {
                 Event::Message(Message::Text(text)) => Seen::Text(text.to_owned()),
                 Event::Message(Message::Binary(bytes)) => Seen::Binary(bytes.to_owned()),
+                Event::Piece { piece: Message::Text(text), is_last } => {
+                    Seen::TextPiece(text.to_owned(), is_last)
+                }
+                Event::Piece { piece: Message::Binary(bytes), is_last } => {
+                    Seen::BinaryPiece(bytes.to_owned(), is_last)
+                }
                 Event::Ping(payload) => Seen::Ping(payload.to_owned()),
                 Event::Pong { payload, .. } => Seen::Pong(payload.to_owned()),
                 Event::Close(frame) => Seen::Close(frame.code.get(), frame.reason.to_owned()),
