@@ -5,7 +5,7 @@
 //! means (RFC 8441, RFC 9220).
 
 mod client;
-mod extensions;
+pub(crate) mod extensions;
 mod server;
 
 use base64::Engine as _;
@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
 pub use client::{Agreed, ClientHandshake, ClientOffer, HandshakeError};
+pub use extensions::InvalidOffer;
 pub use server::{Accepted, AnswerError, Refusal, ServerOffer, accept, is_websocket_request};
 
 /// The only version that RFC 6455 defines.

@@ -5,7 +5,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{SUBPROTOCOLS_MAX, VERSION, accept_of, contains_token, extensions};
+use super::extensions::extensions;
+use super::{SUBPROTOCOLS_MAX, VERSION, accept_of, contains_token};
 use crate::head::{Framing, RequestHead, Version, is_field_value, is_token, list_members};
 
 /// What a server is ready to agree to.
@@ -151,7 +152,7 @@ fn negotiate(request: &RequestHead, offer: &ServerOffer<'_>) -> Result<Option<St
         (None, _) => return Err(bad_request("The Sec-WebSocket-Version header field is missing.")),
         (Some(_), Some(_)) => return Err(bad_request("There is more than one Sec-WebSocket-Version.")),
     }
-    if extensions::check_offer(request.header_all("sec-websocket-extensions")).is_err() {
+    if extensions(request.header_all("sec-websocket-extensions")).any(|extension| extension.is_err()) {
         return Err(bad_request("The Sec-WebSocket-Extensions header field is malformed or too long."));
     }
     let mut offered = Vec::new();
