@@ -78,7 +78,8 @@ pub(crate) async fn serve<S, Io>(
             return wire.refuse(status, sentence).await;
         }
         local.counters.requests.add(1);
-        let request = Request { head: &head, peer, secure: tls.is_some() };
+        let client_certificate = tls.as_ref().and_then(|facts| facts.client.as_deref());
+        let request = Request { head: &head, peer, secure: tls.is_some(), client_certificate };
         match site.respond(&request) {
             Answer::Response(mut answer) => {
                 if tls.as_ref().is_some_and(|facts| facts.is_lasting) {

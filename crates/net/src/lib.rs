@@ -55,7 +55,9 @@ pub use signal::Wake;
 pub use site::{Answer, NoEndpoint, Request, Site};
 pub use stream::Stream;
 pub use tap::{Direction, Tapped};
-pub use tls::{Tls, TlsError};
+pub use tls::{
+    Alpn, ClientAuthority, ClientCertificate, KeyLog, PemPair, Reloads, Tls, TlsError, TlsOptions,
+};
 pub use trust::Trust;
 pub use websocket::{Mailbox, OwnedMessage, Receiver, Sender, Serve, TrySendError, WebSocket, serve};
 pub use worker::{Listen, Options, Worker, Workers};

@@ -2,6 +2,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::signal::Wake;
+use crate::tls::ClientCertificate;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use std::net::SocketAddr;
@@ -30,6 +31,8 @@ pub struct Request<'a> {
     pub peer: SocketAddr,
     /// Whether it came over TLS.
     pub secure: bool,
+    /// The certificate that the client showed in the TLS handshake, if one was asked for.
+    pub client_certificate: Option<&'a ClientCertificate>,
 }
 
 /// What a site says to a request.
