@@ -27,17 +27,21 @@ pub use reload::Reloads;
 use certificates::Certificates;
 use config::{Configs, Resumption};
 use rustls::pki_types::CertificateDer;
+use rustls::server::Acceptor;
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 /// A fatal `unrecognized_name` in a record of its own (RFC 6066 section 3, RFC 8446 sections 5.1 and 6.2).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// How often a refused client is read from, with up to 1 KiB each time, before its socket is closed all the same.
+const READS_AFTER_REFUSAL: u32 = 64;
 
 /// The TLS side of a listener. Clones share one configuration, so a reload reaches all workers.
 #[derive(Clone)]
@@ -111,19 +115,22 @@ impl Tls {
     /// Does a TLS handshake on a new socket.
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsFacts)> {
         let Configs { tcp, certificates, .. } = self.configs();
-        let stream = if self.0.options.refuse_unknown_names {
-            let mut start = LazyConfigAcceptor::new(Default::default(), stream).await?;
+        let handshake = if self.0.options.refuse_unknown_names {
+            let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
             let name = start.client_hello().server_name().map(str::to_ascii_lowercase);
             if name.is_some_and(|name| certificates.of_name(&name).is_none()) {
                 start.io.write_all(&UNRECOGNIZED_NAME).await?;
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "no certificate has the name asked for",
-                ));
+                let unknown =
+                    io::Error::new(io::ErrorKind::InvalidInput, "no certificate has the name asked for");
+                return Err(refused(start.io, unknown).await);
             }
-            start.into_stream(tcp).await?
+            start.into_stream(tcp)
         } else {
-            TlsAcceptor::from(tcp).accept(stream).await?
+            TlsAcceptor::from(tcp).accept(stream)
+        };
+        let stream = match handshake.into_fallible().await {
+            Ok(stream) => stream,
+            Err((error, stream)) => return Err(refused(stream, error).await),
         };
         let session = stream.get_ref().1;
         let facts = self.facts(
@@ -155,6 +162,21 @@ impl Tls {
     fn configs(&self) -> Configs {
         self.0.configs.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Ends our side of a socket that has been told why, then reads and forgets what the client has sent in the meantime:
+/// closing at once would make the kernel send a reset, which can destroy the alert on its way. Ends with the handshake's
+/// deadline at the latest.
+async fn refused(mut stream: TcpStream, error: io::Error) -> io::Error {
+    let mut rest = [0; 1024];
+    if stream.shutdown().await.is_ok() {
+        for _ in 0..READS_AFTER_REFUSAL {
+            if !matches!(stream.read(&mut rest).await, Ok(1..)) {
+                break;
+            }
+        }
+    }
+    error
 }
 
 impl fmt::Debug for Tls {
