@@ -12,13 +12,11 @@ use std::sync::Arc;
 impl Tls {
     /// The TLS side of QUIC endpoints, for `quinn::ServerConfig::with_crypto`. Each handshake takes the certificates of its
     /// moment, so a reload reaches an endpoint without telling it.
-    #[allow(dead_code, reason = "for HTTP/3")]
     pub(crate) fn quic_server_crypto(&self) -> Arc<dyn quinn::crypto::ServerConfig> {
         Arc::new(ReloadingQuic(self.clone()))
     }
 
     /// What the handshake told about a QUIC connection. Ask when it is established.
-    #[allow(dead_code, reason = "for HTTP/3")]
     pub(crate) fn quic_facts(&self, connection: &quinn::Connection) -> TlsFacts {
         let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
         let data = data.as_deref();
