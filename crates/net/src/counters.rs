@@ -60,13 +60,15 @@ macro_rules! counters {
 }
 
 /// How many of the numbers in [`Totals::named`], from the first, are gauges.
-pub const GAUGES: usize = 2;
+pub const GAUGES: usize = 3;
 
 counters! {
     /// WebSockets that are open now.
     websockets_open,
     /// Sockets that have not become a WebSocket: in a TLS handshake, sending a request, or kept alive.
     requesting,
+    /// Carriers of HTTP/2 and HTTP/3 that are open now, whether they carry WebSockets or not.
+    carriers_open,
     /// Sockets accepted.
     accepted,
     /// WebSockets opened.
@@ -75,6 +77,14 @@ counters! {
     refused_address,
     /// Sockets closed at once because the worker has `connections_max`.
     refused_full,
+    /// Handshakes refused because there are `connections_max`, or `websockets_per_ip_max` from one address.
+    refused_websockets,
+    /// Carriers of HTTP/2 and HTTP/3 opened.
+    carriers_opened,
+    /// Carriers closed because the peer sent floods of frames that carry nothing, or broke the protocol.
+    carriers_refused,
+    /// Carriers cut because the peer took no byte for `write_timeout`.
+    carriers_slow,
     /// Times that the process ran out of file descriptors or the kernel out of memory while accepting.
     accept_failures,
     /// TLS handshakes that failed or took too long.
@@ -93,7 +103,7 @@ counters! {
     datagrams_lost,
     /// Requests that got an answer from the site.
     requests,
-    /// Requests refused because they broke HTTP/1.1 or a limit.
+    /// Requests refused because they broke the rules of HTTP or a limit.
     requests_bad,
     /// Requests or idle waits that took longer than allowed.
     requests_late,
@@ -129,7 +139,7 @@ mod tests {
         assert_eq!((totals.accepted, totals.websockets_open, totals.drained), (6, 2, 0));
         assert_eq!(
             totals.named()[..GAUGES].iter().map(|n| n.0).collect::<Vec<_>>(),
-            ["websockets_open", "requesting"]
+            ["websockets_open", "requesting", "carriers_open"]
         );
     }
 }

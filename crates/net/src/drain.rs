@@ -1,7 +1,8 @@
 //! Taking a worker out of service without losing anybody.
 //!
 //! 1. New sockets are no longer accepted; those that the kernel had queued still are.
-//! 2. Ordinary requests get their answer, with `Connection: close`.
+//! 2. Ordinary requests get their answer, with `Connection: close`. On HTTP/2 and HTTP/3 a GOAWAY says that no new stream is
+//!    taken; those that are there go on.
 //! 3. WebSockets are closed one by one, spread evenly over a window, so that their clients do not all come back at the
 //!    same moment. Before its Close frame each endpoint may say goodbye ([`Endpoint::on_drain`](crate::Endpoint)).
 //! 4. Who is still there at the deadline is cut.
@@ -48,7 +49,7 @@ pub struct Drained {
     pub asked: u64,
     /// WebSockets that were still there at the deadline, and were cut.
     pub cut: u64,
-    /// Sockets without a WebSocket that were still there at the deadline.
+    /// Sockets without a WebSocket, and carriers, that were still there at the deadline.
     pub requests_left: u64,
 }
 
@@ -81,8 +82,7 @@ pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
             // Handshakes that were under way may have become WebSockets after the list was made.
             waiting = not_asked(local);
         }
-        let gone = local.connections() == 0 && local.counters().requesting.get() == 0;
-        if gone {
+        if local.connections() == 0 && without_websocket(local) == 0 {
             return drained;
         }
         if elapsed >= drain.deadline {
@@ -90,7 +90,7 @@ pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
         }
         sleep(STEP.min(drain.deadline - elapsed)).await;
     }
-    drained.requests_left = local.counters().requesting.get();
+    drained.requests_left = without_websocket(local);
     for signal in local.signals() {
         signal.raise(CUT);
         drained.cut += 1;
@@ -100,6 +100,12 @@ pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
         sleep(STEP).await;
     }
     drained
+}
+
+/// What is open and is no WebSocket: sockets at the door, and carriers that have had one.
+fn without_websocket(local: &Local) -> u64 {
+    let counters = local.counters();
+    counters.requesting.get().max(counters.carriers_open.get())
 }
 
 /// WebSockets that nobody has asked to close.

@@ -190,6 +190,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
         let mut bytes_left = READ_BYTES_PER_TURN;
         for _ in 0..READS_PER_TURN {
             if !self.may_read() {
+                // A stream of HTTP/2 takes in what arrives meanwhile; others do nothing here.
+                let _ = Pin::new(&mut self.stream).poll_flush(cx);
                 return Ok(busy);
             }
             let mut buffer = ReadBuf::new(&mut b.read);

@@ -4,20 +4,20 @@
 //! connection goes through the same strict reader ([`HeadReader`]), so there is no second, laxer parser that a proxy in
 //! front could disagree with.
 
-use crate::accept::Visit;
 use crate::clock;
 use crate::driver::Driver;
+use crate::exchange::{self, Caller, Outcome, Upgrade};
+use crate::guests::Visit;
+use crate::http2;
 use crate::limits::PIPELINED_BYTES_MAX;
 use crate::local::Local;
 use crate::pending;
 use crate::response::{self, Fate};
-use crate::site::{Answer, Request, Site};
-use crate::tls::TlsFacts;
+use crate::site::Site;
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{Response, StatusCode};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, ready};
@@ -25,11 +25,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout, timeout_at};
 use ws::handshake::is_websocket_request;
-use ws::http1::{Framing, HeadError, HeadLimits, HeadReader, RequestHead};
+use ws::head::{Framing, HeadError, HeadLimits, RequestHead};
+use ws::http1::HeadReader;
 use ws::{Connection, Role};
 
-/// Two years, as Mozilla's guideline has it: a browser that was here over TLS comes back only over TLS.
-const ONLY_TLS: http::HeaderValue = http::HeaderValue::from_static("max-age=63072000");
+/// How the connection preface of HTTP/2 begins (RFC 9113 section 3.4).
+const PREFACE_WORD: &[u8] = b"PRI ";
 
 /// Why no further request is read. In each case the socket is closed.
 enum Ended {
@@ -37,6 +38,8 @@ enum Ended {
     Silent,
     /// There was something wrong with the request; the peer is told.
     Told(StatusCode, String),
+    /// The peer speaks HTTP/2. What it sent is in [`Wire::ahead`].
+    Preface,
 }
 
 /// One socket that speaks HTTP/1.1.
@@ -48,14 +51,8 @@ struct Wire<Io> {
 }
 
 /// Serves one socket until it is closed or becomes a WebSocket, which then lives in a task of its own.
-pub(crate) async fn serve<S, Io>(
-    io: Io,
-    peer: SocketAddr,
-    tls: Option<TlsFacts>,
-    site: Rc<S>,
-    local: Rc<Local>,
-    visit: Visit,
-) where
+pub(crate) async fn serve<S, Io>(io: Io, caller: Caller, site: Rc<S>, local: Rc<Local>, visit: Visit)
+where
     S: Site,
     Io: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -64,33 +61,29 @@ pub(crate) async fn serve<S, Io>(
         let head = match wire.read_request(number == 1).await {
             Ok(head) => head,
             Err(Ended::Silent) => return,
-            Err(Ended::Told(status, sentence)) => {
-                local.counters.requests_bad.add(1);
-                return wire.refuse(status, sentence).await;
+            // Over TLS it is ALPN that chooses HTTP/2 (RFC 9113 section 3.2).
+            Err(Ended::Preface) if number == 1 && caller.tls.is_none() => {
+                let serving = http2::serve(wire.io, wire.ahead, caller, site, local, visit);
+                drop(tokio::task::spawn_local(Box::pin(serving)));
+                return;
             }
+            Err(Ended::Preface) => return wire.refuse(told(HeadError::Http2Preface)).await,
+            Err(Ended::Told(status, sentence)) => return wire.refuse((status, sentence)).await,
         };
         let last = local.is_draining() || number == local.limits.requests_per_connection_max;
         // After a handshake that was refused the client may send frames all the same, which must not be read as requests.
         let keep = !last && head.keeps_alive() && !is_websocket_request(&head);
         let fate = if keep { Fate::KeepAlive } else { Fate::Close };
-        if let Err((status, sentence)) = screen(&head, tls.as_ref()) {
-            local.counters.requests_bad.add(1);
-            return wire.refuse(status, sentence).await;
-        }
-        local.counters.requests.add(1);
-        let client_certificate = tls.as_ref().and_then(|facts| facts.client.as_deref());
-        let request = Request { head: &head, peer, secure: tls.is_some(), client_certificate };
-        match site.respond(&request) {
-            Answer::Response(mut answer) => {
-                if tls.as_ref().is_some_and(|facts| facts.is_lasting) {
-                    answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, ONLY_TLS);
-                }
+        let has_body = !matches!(head.framing(), Framing::None | Framing::Length(0));
+        match exchange::answer(&head, has_body, &caller, &*site, &local) {
+            Outcome::Refused(answer) => return wire.answer_and_close(&answer).await,
+            Outcome::Response(answer) => {
                 let head_only = head.method() == "HEAD";
                 if wire.write(&response::encode(&answer, head_only, fate)).await.is_err() {
                     return;
                 }
             }
-            Answer::Upgrade { accepted, endpoint, config } => {
+            Outcome::Upgrade(Upgrade { accepted, endpoint, config, seat }) => {
                 drop(visit);
                 let mut answer = Vec::new();
                 if accepted.write_response(&[], &mut answer).is_err() || wire.write(&answer).await.is_err() {
@@ -98,38 +91,13 @@ pub(crate) async fn serve<S, Io>(
                 }
                 let connection = Connection::new(Role::Server, config, clock::now(), [0; 2]);
                 let driver = Driver::new(local, wire.io, connection, wire.ahead, endpoint);
-                drop(tokio::task::spawn_local(driver));
+                drop(tokio::task::spawn_local(seat.occupy(driver)));
                 return;
             }
         }
         if fate == Fate::Close {
             return wire.close().await;
         }
-    }
-}
-
-/// What is refused whatever the site: bodies, other methods, a name that is not the one the handshake asked for.
-fn screen(head: &RequestHead, tls: Option<&TlsFacts>) -> Result<(), (StatusCode, &'static str)> {
-    if !matches!(head.framing(), Framing::None | Framing::Length(0)) {
-        return Err((StatusCode::PAYLOAD_TOO_LARGE, "Requests with a body are not served here."));
-    }
-    if !matches!(head.method(), "GET" | "HEAD") {
-        return Err((StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are served here."));
-    }
-    // RFC 9110 section 7.4: a connection that was made for another name must not be used for this one.
-    if let Some(facts) = tls
-        && !head.header("host").map_or(facts.server_name.is_none(), |host| facts.covers(host_name(host)))
-    {
-        return Err((StatusCode::MISDIRECTED_REQUEST, "This connection was made for another host name."));
-    }
-    Ok(())
-}
-
-/// A `Host` without its port.
-fn host_name(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
     }
 }
 
@@ -143,13 +111,24 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
             self.await_next(idle).await?;
         }
         let deadline = Instant::now() + complete;
+        let mut taken_before = 0;
         loop {
             if !self.ahead.is_empty() {
-                let taken = reader.push(&self.ahead).map_err(told)?;
-                if let Some(size) = taken {
-                    self.ahead.drain(..size);
-                    return reader.take_request().map_err(told);
+                match reader.push(&self.ahead) {
+                    Ok(Some(size)) => {
+                        self.ahead.drain(..size);
+                        return Ok(reader.take_request()?);
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        // The preface is recognised by its first word, so what was taken before is the start of that.
+                        if error == HeadError::Http2Preface {
+                            self.ahead.splice(..0, PREFACE_WORD.iter().copied().take(taken_before));
+                        }
+                        return Err(error.into());
+                    }
                 }
+                taken_before += self.ahead.len();
                 self.ahead.clear();
             }
             match timeout_at(deadline, self.read()).await {
@@ -206,16 +185,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
         within(self.local.limits.write_timeout, all).await
     }
 
-    /// Answers with an error and closes.
-    async fn refuse(mut self, status: StatusCode, sentence: impl Into<Bytes>) {
-        let mut answer = Response::new(sentence.into());
-        *answer.status_mut() = status;
-        let text = http::HeaderValue::from_static("text/plain; charset=utf-8");
-        answer.headers_mut().insert(header::CONTENT_TYPE, text);
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            answer.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
-        }
-        if self.write(&response::encode(&answer, false, Fate::Close)).await.is_ok() {
+    /// Answers a request that broke the rules of HTTP, and closes.
+    async fn refuse(self, (status, sentence): (StatusCode, String)) {
+        self.local.counters.requests_bad.add(1);
+        self.answer_and_close(&exchange::refusal(status, sentence)).await;
+    }
+
+    async fn answer_and_close(mut self, answer: &Response<Bytes>) {
+        if self.write(&response::encode(answer, false, Fate::Close)).await.is_ok() {
             self.close().await;
         }
     }
@@ -239,21 +216,19 @@ async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -
     timeout(limit, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-fn told(error: HeadError) -> Ended {
+fn told(error: HeadError) -> (StatusCode, String) {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    Ended::Told(status, error.to_string())
+    (status, error.to_string())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_name_is_the_host_without_its_port() {
-        for (host, name) in
-            [("a.b", "a.b"), ("a.b:80", "a.b"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a:", "a")]
-        {
-            assert_eq!(host_name(host), name, "{host}");
+impl From<HeadError> for Ended {
+    fn from(error: HeadError) -> Self {
+        match error {
+            HeadError::Http2Preface => Self::Preface,
+            error => {
+                let (status, sentence) = told(error);
+                Self::Told(status, sentence)
+            }
         }
     }
 }

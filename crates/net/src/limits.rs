@@ -32,6 +32,19 @@ pub const INCOMING_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of messages that wait to be sent. While there are more, `send` waits, and `try_send` says that it is full.
 pub const OUTGOING_BYTES_MAX: usize = 256 * 1024;
 
+/// How many bytes a peer may send on one stream of HTTP/2 or HTTP/3 before we take them: the most that one WebSocket which
+/// is not read can make us keep. It bounds what one WebSocket can receive to this much per round trip.
+pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+
+/// How many bytes one carrier of HTTP/2 may read before its WebSockets, and other carriers, get their turn.
+pub const CARRIER_BYTES_PER_TURN: usize = 128 * 1024;
+
+/// What h2 lets DATA frames below 256 bytes cost before they are taken: 256 less their length each. We take them in the
+/// turn in which they come, so this is out of reach of any peer, and is there to stop a bug from eating memory.
+pub const SMALL_DATA_BUDGET_BYTES: usize = 4 * 1024 * 1024;
+
+// Even a turn of nothing but frames with one byte of payload stays within the budget.
+const _: () = assert!(CARRIER_BYTES_PER_TURN / 10 * 255 < SMALL_DATA_BUDGET_BYTES);
 const _: () = assert!(WRITE_QUANTUM_BYTES <= READ_BUFFER_BYTES && READ_BUFFER_BYTES <= READ_BYTES_PER_TURN);
 const _: () = assert!(PIPELINED_BYTES_MAX <= READ_BUFFER_BYTES);
 
@@ -40,16 +53,26 @@ const _: () = assert!(PIPELINED_BYTES_MAX <= READ_BUFFER_BYTES);
 pub struct Limits {
     /// Connections of one worker, in whatever state. Past it a new socket is closed at once. Default 500,000.
     pub connections_max: usize,
+    /// WebSockets from one address on one worker. Past it a handshake from there is answered with 429. IPv6 addresses count
+    /// by their first 64 bits. Default 100,000.
+    pub websockets_per_ip_max: u32,
     /// Sockets from one address on one worker that are not yet WebSockets: in the TLS handshake, sending a request, kept
     /// alive. Past it a new socket from there is closed at once. IPv6 addresses count by their first 64 bits.
     /// Default 1,024.
     pub pre_auth_connections_per_ip_max: u32,
+    /// Streams at a time on one carrier of HTTP/2 or HTTP/3, WebSockets included. Announced to the peer; a stream beyond
+    /// it is refused with REFUSED_STREAM (HTTP/2) or not possible (HTTP/3). Each may make us keep
+    /// [`STREAM_WINDOW_BYTES`] of input and [`Http2Limits::send_buffer_bytes_max`] of output. Default 128, at most 16,384.
+    pub streams_per_carrier_max: u32,
+    /// What concerns HTTP/2 alone.
+    pub http2: Http2Limits,
     /// From accept to the end of the TLS handshake; then the socket is closed. Default 10 s.
     pub tls_handshake_timeout: Duration,
     /// From the first byte of a request (for the first request: from when the connection stands) to the end of its
     /// head; then 408 and close. Default 10 s.
     pub request_head_timeout: Duration,
-    /// How long an idle connection that carried a request is kept for the next one; then it is closed. Default 15 s.
+    /// How long an idle connection that carried a request is kept for the next one; then it is closed. Over HTTP/2 and
+    /// HTTP/3 a carrier is idle when it has no stream, and gets a GOAWAY first. Default 15 s.
     pub keep_alive_timeout: Duration,
     /// Requests on one connection; the last answer says `Connection: close`. Default 1,000.
     pub requests_per_connection_max: u32,
@@ -116,6 +139,9 @@ impl Default for Limits {
         Self {
             connections_max: 500_000,
             pre_auth_connections_per_ip_max: 1024,
+            websockets_per_ip_max: 100_000,
+            streams_per_carrier_max: 128,
+            http2: Http2Limits::default(),
             tls_handshake_timeout: Duration::from_secs(10),
             request_head_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(15),
@@ -125,6 +151,42 @@ impl Default for Limits {
             pending_bytes_max: 4 * 1024 * 1024,
             linger_timeout: Duration::from_secs(5),
             quic: QuicLimits::default(),
+        }
+    }
+}
+
+/// Limits of HTTP/2 carriers. Most of them are there for floods; honest peers do not come near.
+#[derive(Clone, Debug)]
+pub struct Http2Limits {
+    /// The header fields of one request, as RFC 9113 section 6.5.2 counts them (names, values and 32 bytes each).
+    /// Announced; then 431. Default 16 KiB.
+    pub header_list_bytes_max: u32,
+    /// Bytes of output of one stream that wait for the socket. A WebSocket that has more waits itself, and then its own
+    /// `pending_bytes_max` and `write_timeout` apply. Default 64 KiB.
+    pub send_buffer_bytes_max: usize,
+    /// Streams that the peer opened and reset before we saw them, at a time; then GOAWAY (rapid reset, CVE-2023-44487).
+    /// Default 20.
+    pub reset_streams_pending_max: usize,
+    /// Streams that we had to reset because of what the peer sent on them, in the life of a carrier; then GOAWAY
+    /// (CVE-2025-8671). Default 100.
+    pub faulty_streams_max: usize,
+    /// Frames that carry nothing for anybody (PING, SETTINGS, PRIORITY, RST_STREAM, CONTINUATION, unknown ones, and
+    /// WINDOW_UPDATE beyond one for each 4 bytes that we sent): so many at once, and then so many per second; then GOAWAY.
+    /// Default 2,000.
+    pub idle_frames_burst_max: u32,
+    /// See [`idle_frames_burst_max`](Self::idle_frames_burst_max). Default 200.
+    pub idle_frames_per_second_max: u32,
+}
+
+impl Default for Http2Limits {
+    fn default() -> Self {
+        Self {
+            header_list_bytes_max: 16 * 1024,
+            send_buffer_bytes_max: 64 * 1024,
+            reset_streams_pending_max: 20,
+            faulty_streams_max: 100,
+            idle_frames_burst_max: 2000,
+            idle_frames_per_second_max: 200,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::alarms::Alarms;
 use crate::counters::Counters;
+use crate::guests::Guests;
 use crate::limits::{KEPT_BUFFER_BYTES_MAX, Limits, READ_BUFFER_BYTES, WRITE_QUANTUM_BYTES};
 use crate::signal::Signal;
 use slab::Slab;
@@ -17,6 +18,7 @@ pub struct Local {
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) alarms: Alarms,
+    pub(crate) guests: RefCell<Guests>,
     buffers: Cell<Option<Box<Buffers>>>,
     signals: RefCell<Slab<Rc<Signal>>>,
     draining: Cell<bool>,
@@ -91,6 +93,7 @@ impl Local {
             limits,
             counters,
             alarms: Alarms::default(),
+            guests: RefCell::default(),
             buffers: Cell::new(None),
             signals: RefCell::default(),
             draining: Cell::new(false),
@@ -131,6 +134,11 @@ impl Local {
     /// How many WebSockets live here.
     pub fn connections(&self) -> usize {
         self.signals.borrow().len()
+    }
+
+    /// Whether there are `connections_max`, in whatever state.
+    pub(crate) fn is_full(&self) -> bool {
+        self.connections() as u64 + self.counters.requesting.get() >= self.limits.connections_max as u64
     }
 
     /// A snapshot of all connections, to visit without holding the list.

@@ -2,7 +2,7 @@
 
 use crate::clock;
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
@@ -48,9 +48,37 @@ pub(crate) fn encode(response: &Response<Bytes>, head_only: bool, fate: Fate) ->
     bytes
 }
 
+/// A response as it is sent on a stream of its own (HTTP/2, HTTP/3), and the body to send behind it.
+pub(crate) fn for_stream(response: Response<Bytes>, head_only: bool) -> (Response<()>, Bytes) {
+    let (mut parts, body) = response.into_parts();
+    for name in OF_CONNECTIONS {
+        parts.headers.remove(name);
+    }
+    let has_body = !matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if has_body {
+        parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    }
+    with_date_value(|date| parts.headers.insert(header::DATE, date));
+    let body = if has_body && !head_only { body } else { Bytes::new() };
+    (Response::from_parts(parts, ()), body)
+}
+
+/// What a stream's response must not have (RFC 9113 section 8.2.2), and what [`for_stream`] writes itself.
+const OF_CONNECTIONS: [header::HeaderName; 4] =
+    [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::UPGRADE];
+
 /// Headers that say how the message is framed are written here and nowhere else.
 fn is_ours(name: &header::HeaderName) -> bool {
     [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::DATE].contains(name)
+}
+
+/// The value of a `Date` header.
+pub(crate) fn with_date_value<T>(use_it: impl FnOnce(HeaderValue) -> T) {
+    with_date(|date| {
+        if let Ok(date) = HeaderValue::from_str(date) {
+            use_it(date);
+        }
+    });
 }
 
 /// Calls `use_it` with the value of a `Date` header, which is formatted once a second.

@@ -1,6 +1,6 @@
 //! One QUIC connection of a client.
 
-use crate::accept::Visit;
+use crate::guests::Visit;
 use crate::local::Local;
 use crate::site::Site;
 use crate::tls::TlsFacts;

@@ -2,7 +2,7 @@
 
 use super::connection_id::{Ids, Keys};
 use super::datagrams::{Desk, Exchange, Socket};
-use crate::accept::Door;
+use crate::guests::Visit;
 use crate::limits::{Limits, QuicLimits};
 use crate::local::Local;
 use crate::site::Site;
@@ -119,7 +119,7 @@ pub(crate) async fn run<S: Site>(sockets: Sockets, worker: u16, site: Rc<S>, loc
         Ok(listening) => listening,
         Err(error) => return tracing::error!(%error, "a UDP socket cannot be used"),
     };
-    let entrance = Rc::new(Entrance { tls, door: Rc::default(), handshakes: Cell::new(0), local, site });
+    let entrance = Rc::new(Entrance { tls, handshakes: Cell::new(0), local, site });
     let mut accepted = 0_u32;
     loop {
         let next = tokio::select! {
@@ -144,7 +144,6 @@ pub(crate) async fn run<S: Site>(sockets: Sockets, worker: u16, site: Rc<S>, loc
 /// Where QUIC connections come in.
 struct Entrance<S> {
     tls: Tls,
-    door: Rc<Door>,
     /// Handshakes under way.
     handshakes: Cell<u32>,
     local: Rc<Local>,
@@ -164,14 +163,14 @@ impl<S: Site> Entrance<S> {
         // An address that is not proved may be a victim's: it is never counted against its owner.
         let address = incoming.remote_address().ip();
         let is_busy =
-            handshakes >= limits.quic.retry_from_handshakes || self.door.is_full(address, &self.local);
+            handshakes >= limits.quic.retry_from_handshakes || Visit::is_denied(&self.local, address);
         if is_busy && incoming.may_retry() {
             counters.quic_retries.add(1);
             let _ = incoming.retry();
             return;
         }
         counters.accepted.add(1);
-        let Some(visit) = Door::enter(&self.door, address, &self.local) else {
+        let Some(visit) = Visit::enter(&self.local, address) else {
             counters.refused_address.add(1);
             return incoming.refuse();
         };

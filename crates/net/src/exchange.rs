@@ -1,0 +1,161 @@
+//! One request and its answer, whatever version of HTTP carries them: who is refused at once, what the site is asked, and
+//! what every answer gets.
+
+use crate::endpoint::Endpoint;
+use crate::guests::Seat;
+use crate::local::Local;
+use crate::signal::Wake;
+use crate::site::{Answer, Request, Site};
+use crate::tls::TlsFacts;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use ws::handshake::{Accepted, is_websocket_request};
+use ws::head::RequestHead;
+
+/// Two years, as Mozilla's guideline has it: a browser that was here over TLS comes back only over TLS.
+const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=63072000");
+
+/// The other end of a carrier, and what its handshake told. The same for every request on it.
+pub(crate) struct Caller {
+    pub(crate) peer: SocketAddr,
+    /// `None` for cleartext.
+    pub(crate) tls: Option<TlsFacts>,
+}
+
+/// What becomes of a request.
+pub(crate) enum Outcome<E: Endpoint> {
+    /// It was refused before the site was asked. A version of HTTP in which requests follow each other on one byte stream
+    /// closes after it: the peer and we might not agree where the next one begins.
+    Refused(Response<Bytes>),
+    /// What the site said.
+    Response(Response<Bytes>),
+    /// It becomes a WebSocket.
+    Upgrade(Upgrade<E>),
+}
+
+/// A WebSocket that the site has accepted.
+pub(crate) struct Upgrade<E: Endpoint> {
+    pub(crate) accepted: Accepted,
+    pub(crate) endpoint: Box<dyn FnOnce(Wake) -> E>,
+    pub(crate) config: Arc<ws::Config>,
+    pub(crate) seat: Seat,
+}
+
+/// Answers a request whose head was read and checked. `has_body` tells whether a body follows, or may follow.
+pub(crate) fn answer<S: Site>(
+    head: &RequestHead,
+    has_body: bool,
+    caller: &Caller,
+    site: &S,
+    local: &Rc<Local>,
+) -> Outcome<S::Endpoint> {
+    if let Err((status, sentence)) = screen(head, has_body, caller.tls.as_ref()) {
+        return refuse(status, sentence, local);
+    }
+    let seat = is_websocket_request(head).then(|| seat(head, caller, local)).transpose();
+    let seat = match seat {
+        Ok(seat) => seat,
+        Err((status, sentence)) => {
+            local.counters.refused_websockets.add(1);
+            return refuse(status, sentence, local);
+        }
+    };
+    local.counters.requests.add(1);
+    let client_certificate = caller.tls.as_ref().and_then(|facts| facts.client.as_deref());
+    let request = Request { head, peer: caller.peer, secure: caller.tls.is_some(), client_certificate };
+    match (site.respond(&request), seat) {
+        (Answer::Response(mut response), _) => {
+            if caller.tls.as_ref().is_some_and(|facts| facts.is_lasting) {
+                response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, ONLY_TLS);
+            }
+            Outcome::Response(response)
+        }
+        (Answer::Upgrade { accepted, endpoint, config }, Some(seat)) => {
+            Outcome::Upgrade(Upgrade { accepted, endpoint, config, seat })
+        }
+        // There is no `Accepted` for what is no WebSocket, unless a site keeps one from an earlier request.
+        (Answer::Upgrade { .. }, None) => {
+            refuse(StatusCode::INTERNAL_SERVER_ERROR, "This request did not ask for a WebSocket.", local)
+        }
+    }
+}
+
+/// Counts a request that broke a rule, and says which.
+pub(crate) fn refuse<E: Endpoint>(
+    status: StatusCode,
+    sentence: impl Into<Bytes>,
+    local: &Local,
+) -> Outcome<E> {
+    local.counters.requests_bad.add(1);
+    Outcome::Refused(refusal(status, sentence))
+}
+
+/// The answer to a request that broke a rule.
+pub(crate) fn refusal(status: StatusCode, sentence: impl Into<Bytes>) -> Response<Bytes> {
+    let mut answer = Response::new(sentence.into());
+    *answer.status_mut() = status;
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(header::CONTENT_TYPE, text);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    answer
+}
+
+type Refused = (StatusCode, &'static str);
+
+/// What is refused whatever the site: bodies, other methods, a name that is not the one the handshake asked for.
+fn screen(head: &RequestHead, has_body: bool, tls: Option<&TlsFacts>) -> Result<(), Refused> {
+    // What follows an extended CONNECT is the WebSocket.
+    let is_extended_connect = head.protocol().is_some();
+    if has_body && !is_extended_connect {
+        return Err((StatusCode::PAYLOAD_TOO_LARGE, "Requests with a body are not served here."));
+    }
+    if !matches!(head.method(), "GET" | "HEAD") && !is_extended_connect {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are served here."));
+    }
+    // RFC 9110 section 7.4: a connection that was made for another name must not be used for this one.
+    if let Some(facts) = tls
+        && !head.authority().map_or(facts.server_name.is_none(), |host| facts.covers(host_name(host)))
+    {
+        return Err((StatusCode::MISDIRECTED_REQUEST, "This connection was made for another host name."));
+    }
+    Ok(())
+}
+
+/// A seat for the WebSocket that is asked for, if there is one.
+fn seat(head: &RequestHead, caller: &Caller, local: &Rc<Local>) -> Result<Seat, Refused> {
+    // The socket of HTTP/1.1 was counted when it was accepted. On a carrier of many this is the first look.
+    if head.version().is_multiplexed() && local.is_full() {
+        return Err((StatusCode::SERVICE_UNAVAILABLE, "There are too many connections. Try again later."));
+    }
+    Seat::take(local, caller.peer.ip()).ok_or((
+        StatusCode::TOO_MANY_REQUESTS,
+        "There are too many WebSockets from this address. Close some, or try again later.",
+    ))
+}
+
+/// A `Host` without its port.
+fn host_name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_name_is_the_host_without_its_port() {
+        for (host, name) in
+            [("a.b", "a.b"), ("a.b:80", "a.b"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a:", "a")]
+        {
+            assert_eq!(host_name(host), name, "{host}");
+        }
+    }
+}
