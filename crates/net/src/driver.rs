@@ -235,13 +235,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
         b: &mut Buffers,
     ) -> Result<(), Stop> {
         let mut input = bytes;
-        let is_server = self.connection.role() == Role::Server;
+        self.connection.receive_in_pieces(self.endpoint.wants_pieces());
         loop {
             let Buffers { cork, message: copy, .. } = b;
             let state = self.connection.state();
+            let replies_directly =
+                self.connection.role() == Role::Server && !self.connection.is_sending_pieces();
             match self.connection.receive(now, &mut input, cork) {
                 None => return Ok(()),
-                Some(Event::Message(message)) if is_server => {
+                Some(Event::Message(message)) if replies_directly => {
                     let (counters, link) = (&self.local.counters, Link::Reply { state, close: None });
                     let mut out = Outgoing { link, cork, counters, now, blocked: false };
                     self.endpoint.on_message(message, &mut out);
@@ -253,8 +255,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
                     copy.set(message);
                     self.call(now, cork, |endpoint, out| endpoint.on_message(copy.get(), out));
                 }
-                // Nobody asked for pieces, so there are none.
-                Some(Event::Piece { .. }) => continue,
+                Some(Event::Piece { piece, is_last }) => {
+                    copy.set(piece);
+                    self.call(now, cork, |endpoint, out| endpoint.on_piece(copy.get(), is_last, out));
+                    if !is_last {
+                        continue;
+                    }
+                }
                 Some(Event::Pong { rtt: Some(rtt), .. }) => {
                     self.endpoint.on_pong(rtt);
                     continue;

@@ -19,6 +19,18 @@ pub trait Endpoint: 'static {
     /// A message arrived. It is borrowed from the worker's buffer: keep a copy of what you need.
     fn on_message(&mut self, message: Message<'_>, out: &mut Outgoing<'_>);
 
+    /// Whether messages should come in pieces, to [`on_piece`](Self::on_piece), instead of whole, to
+    /// [`on_message`](Self::on_message). Asked before each read; an answer that changes counts from the next message on.
+    fn wants_pieces(&self) -> bool {
+        false
+    }
+
+    /// A piece of a message arrived, the last one if `is_last`. What belongs to a text is itself text: it is never cut
+    /// inside a character. See [`ws::Connection::receive_in_pieces`] for the limits.
+    fn on_piece(&mut self, piece: Message<'_>, is_last: bool, out: &mut Outgoing<'_>) {
+        let _ = (piece, is_last, out);
+    }
+
     /// The connection can take more. Called after the messages of a wake-up, after a [`Wake`](crate::Wake), and when the
     /// peer has taken what was pending. Fill up to [`Outgoing::room`] bytes from whatever is queued; if the room is used
     /// up, this is called again when there is more.
@@ -82,6 +94,18 @@ impl Outgoing<'_> {
             Link::Reply { .. } => return Err(SendError::NotOpen),
         }
         self.counters.messages_out.add(1);
+        Ok(())
+    }
+
+    /// Sends a piece of a message that is too big for memory, or whose end is not known yet: see
+    /// [`ws::Connection::send_piece`]. No other message can be sent until the last piece was. Not in answer to a message
+    /// that is being received whole, in [`on_message`](Endpoint::on_message).
+    pub fn send_piece(&mut self, piece: Message<'_>, is_last: bool) -> Result<(), SendError> {
+        match &mut self.link {
+            Link::Direct(connection) => connection.send_piece(piece, is_last, self.cork)?,
+            Link::Reply { .. } => return Err(SendError::MessageUnfinished),
+        }
+        self.counters.messages_out.add(u64::from(is_last));
         Ok(())
     }
 

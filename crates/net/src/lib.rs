@@ -62,5 +62,7 @@ pub use tls::{
     Alpn, ClientAuthority, ClientCertificate, KeyLog, PemPair, Reloads, Tls, TlsError, TlsOptions,
 };
 pub use trust::Trust;
-pub use websocket::{Mailbox, OwnedMessage, Receiver, Sender, Serve, TrySendError, WebSocket, serve};
+pub use websocket::{
+    Mailbox, OutgoingMessage, OwnedMessage, Piece, Receiver, Sender, Serve, TrySendError, WebSocket, serve,
+};
 pub use worker::{Listen, Options, Worker, Workers};

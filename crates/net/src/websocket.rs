@@ -12,14 +12,17 @@
 //! What costs less, and is a little more work to write, is an [`Endpoint`](crate::Endpoint) of one's own: callbacks get
 //! messages without a copy and without a queue.
 
-mod halves;
+mod half;
 mod mailbox;
 mod message;
+mod receiver;
+mod sender;
 mod serve;
 
-pub use halves::{Receiver, Sender, TrySendError};
-pub use mailbox::Mailbox;
+pub use mailbox::{Mailbox, Piece};
 pub use message::OwnedMessage;
+pub use receiver::Receiver;
+pub use sender::{OutgoingMessage, Sender, TrySendError};
 pub use serve::{Serve, serve};
 
 use crate::dial::{DialError, DialOptions, Dialed, dial};
@@ -27,9 +30,8 @@ use crate::driver::Driver;
 use crate::local::Local;
 use crate::signal::Wake;
 use crate::stream::Stream;
-use halves::Half;
+use half::{About, Half};
 use mailbox::Post;
-use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 use ws::{CloseCode, End, Message, NotOpen, Prepared};
@@ -61,17 +63,18 @@ impl WebSocket {
     /// Takes a connection that was dialed.
     pub fn new(dialed: Dialed) -> Self {
         let Dialed { stream, connection, leftover, subprotocol, .. } = dialed;
+        let message_bytes_max = connection.config().limits.message_bytes_max;
         let mailbox = Mailbox::default();
         let post = Rc::clone(mailbox.post());
         let driver: Driver<Stream, Mailbox> =
             Driver::new(Local::of_thread(), stream, connection, leftover, |_| mailbox);
         let wake = driver.wake();
-        Self::with(Half::with_driver(post, wake, driver, subprotocol))
+        Self::with(Half::with_driver(post, wake, driver, About { subprotocol, message_bytes_max }))
     }
 
     /// A connection whose driver is a task of its own.
-    fn driven_elsewhere(post: Rc<Post>, wake: Wake, subprotocol: Option<String>) -> Self {
-        Self::with(Half::without_driver(post, wake, subprotocol))
+    fn driven_elsewhere(post: Rc<Post>, wake: Wake, about: About) -> Self {
+        Self::with(Half::without_driver(post, wake, about))
     }
 
     fn with(half: Half) -> Self {
@@ -119,6 +122,16 @@ impl WebSocket {
         self.sender.send_prepared(prepared).await
     }
 
+    /// The next piece of a message, for messages that are too big for memory: see [`Receiver::receive_piece`].
+    pub async fn receive_piece(&mut self) -> Option<Piece> {
+        self.receiver.receive_piece().await
+    }
+
+    /// Begins a message that is sent in pieces: see [`Sender::send_in_pieces`].
+    pub async fn send_in_pieces(&mut self) -> OutgoingMessage {
+        self.sender.send_in_pieces().await
+    }
+
     /// Does the closing handshake and closes the transport. Messages that arrive meanwhile are dropped.
     pub async fn close(mut self, code: CloseCode, reason: &str) -> End {
         self.sender.start_close(code, reason);
@@ -129,11 +142,5 @@ impl WebSocket {
     /// Two halves that can be used apart, one to receive and one (or more, it can be cloned) to send.
     pub fn split(self) -> (Sender, Receiver) {
         (self.sender, self.receiver)
-    }
-}
-
-impl fmt::Debug for Half {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Half").field("end", &self.post.end()).finish_non_exhaustive()
     }
 }

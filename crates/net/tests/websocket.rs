@@ -197,3 +197,85 @@ fn closing_waits_for_the_peer_and_tells_how_it_ended() {
         assert!(matches!(end, End::Handshake { started_by: Side::Us, .. }), "{end:?}");
     });
 }
+
+#[test]
+fn a_message_in_pieces_comes_out_whole_or_in_pieces_as_the_receiver_wants() {
+    let (_workers, url) = start(|mut socket: WebSocket| async move {
+        // The first message is taken piece by piece, and counted; the next ones are echoed whole.
+        let (mut bytes, mut pieces) = (0, 0);
+        while let Some(piece) = socket.receive_piece().await {
+            bytes += piece.data.as_message().payload().len();
+            pieces += 1;
+            if piece.is_last {
+                break;
+            }
+        }
+        let _ = socket.send(Message::Text(&format!("{bytes} {}", pieces > 1))).await;
+        echo(socket).await;
+    });
+    within_patience(async {
+        let mut socket = connect(&url).await;
+        let mut big = socket.send_in_pieces().await;
+        for _ in 0..100 {
+            big.send(Message::Binary(&[7; 10_000])).await.unwrap();
+        }
+        assert!(big.send(Message::Text("text")).await.is_err());
+        big.finish().await.unwrap();
+        assert_eq!(socket.receive().await, Some("1000000 true".into()));
+        let mut text = socket.send_in_pieces().await;
+        for part in ["Grü", "ße", ""] {
+            text.send(Message::Text(part)).await.unwrap();
+        }
+        text.finish().await.unwrap();
+        assert_eq!(socket.receive().await, Some("Grüße".into()));
+    });
+}
+
+#[test]
+fn the_rest_of_a_message_is_dropped_when_whole_messages_are_wanted_again() {
+    let (_workers, url) = start(echo);
+    within_patience(async {
+        let mut socket = connect(&url).await;
+        let big = vec![1; 900_000];
+        // A first piece asks for pieces; the answer to it was perhaps received whole before.
+        assert_eq!(socket.send(Message::Binary(&big)).await, Ok(()));
+        let first = socket.receive_piece().await.unwrap();
+        assert_eq!(socket.send(Message::Text("next")).await, Ok(()));
+        let next = socket.receive().await;
+        assert_eq!(next, Some("next".into()), "first piece: {}", first.data.as_message().payload().len());
+    });
+}
+
+#[test]
+fn a_message_that_is_not_finished_closes_the_connection() {
+    let (_workers, url) = start(|mut socket: WebSocket| async move {
+        let mut message = socket.send_in_pieces().await;
+        let _ = message.send(Message::Text("half a ")).await;
+        drop(message);
+        std::future::pending::<()>().await;
+    });
+    within_patience(async {
+        let mut socket = connect(&url).await;
+        assert_eq!(socket.receive().await, None);
+        assert_eq!(socket.end().unwrap().code(), CloseCode::INTERNAL_ERROR);
+    });
+}
+
+#[test]
+fn other_senders_wait_until_a_message_in_pieces_is_finished() {
+    let (_workers, url) = start(echo);
+    within_patience(async {
+        let (sender, mut receiver) = connect(&url).await.split();
+        let mut pieces = sender.send_in_pieces().await;
+        pieces.send(Message::Text("one ")).await.unwrap();
+        let other = sender.clone();
+        let waiting = tokio::task::spawn_local(async move { other.send(Message::Text("second")).await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        pieces.send(Message::Text("message")).await.unwrap();
+        pieces.finish().await.unwrap();
+        assert_eq!(receiver.receive().await, Some("one message".into()));
+        assert_eq!(receiver.receive().await, Some("second".into()));
+        waiting.await.unwrap().unwrap();
+    });
+}

@@ -275,6 +275,11 @@ impl Connection {
         self.keepalive.rtt()
     }
 
+    /// Limits and deadlines.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Which end this is.
     pub fn role(&self) -> Role {
         if self.mask_keys.is_some() { Role::Client } else { Role::Server }

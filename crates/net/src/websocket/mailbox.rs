@@ -17,22 +17,33 @@ pub struct Mailbox(Rc<Post>);
 /// The two queues between a driver and the halves of a WebSocket.
 #[derive(Default)]
 pub(super) struct Post {
-    incoming: RefCell<VecDeque<OwnedMessage>>,
+    incoming: RefCell<VecDeque<Piece>>,
     incoming_bytes: Cell<usize>,
     outgoing: RefCell<VecDeque<Outbound>>,
     outgoing_bytes: Cell<usize>,
     end: RefCell<Option<End>>,
     rtt: Cell<Option<Duration>>,
+    wants_pieces: Cell<bool>,
     /// Who waits for a message.
     receiver: Cell<Option<Waker>>,
     /// Who waits for room. Several senders share one place; the one that is woken wakes nobody else, so all are woken.
     senders: RefCell<Vec<Waker>>,
 }
 
+/// A message, or a piece of one, that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// What came. The pieces of a text are texts.
+    pub data: OwnedMessage,
+    /// Whether the message ends with it.
+    pub is_last: bool,
+}
+
 /// Something to send.
 pub(super) enum Outbound {
     Message(OwnedMessage),
     Prepared(Prepared),
+    Piece(Piece),
     /// Starts the closing handshake, behind everything that was sent before.
     Close(CloseCode, Box<str>),
 }
@@ -42,6 +53,7 @@ impl Outbound {
         match self {
             Self::Message(message) => message.as_message().payload().len(),
             Self::Prepared(prepared) => prepared.bytes().len(),
+            Self::Piece(piece) => piece.data.as_message().payload().len(),
             Self::Close(..) => 0,
         }
     }
@@ -66,13 +78,24 @@ impl Post {
         self.end.borrow().is_some()
     }
 
-    /// Takes a message; the flag tells that this made room, so the driver should read again.
-    pub(super) fn take(&self) -> Option<(OwnedMessage, bool)> {
+    /// From the next message on, messages should come in pieces, or whole.
+    pub(super) fn want_pieces(&self, wants: bool) {
+        self.wants_pieces.set(wants);
+    }
+
+    /// Takes what came first; the flag tells that this made room, so the driver should read again.
+    pub(super) fn take(&self) -> Option<(Piece, bool)> {
         let was_full = self.is_full();
-        let message = self.incoming.borrow_mut().pop_front()?;
-        let size = message.as_message().payload().len();
+        let piece = self.incoming.borrow_mut().pop_front()?;
+        let size = piece.data.as_message().payload().len();
         self.incoming_bytes.set(self.incoming_bytes.get() - size);
-        Some((message, was_full && !self.is_full()))
+        Some((piece, was_full && !self.is_full()))
+    }
+
+    fn arrived(&self, message: Message<'_>, is_last: bool) {
+        self.incoming_bytes.set(self.incoming_bytes.get() + message.payload().len());
+        self.incoming.borrow_mut().push_back(Piece { data: message.into(), is_last });
+        self.wake_receiver();
     }
 
     pub(super) fn forget_incoming(&self) {
@@ -109,7 +132,7 @@ impl Post {
             || self.incoming_bytes.get() >= INCOMING_BYTES_MAX
     }
 
-    fn wake_senders(&self) {
+    pub(super) fn wake_senders(&self) {
         self.senders.take().into_iter().for_each(Waker::wake);
     }
 
@@ -122,10 +145,15 @@ impl Post {
 
 impl Endpoint for Mailbox {
     fn on_message(&mut self, message: Message<'_>, _: &mut Outgoing<'_>) {
-        let post = &self.0;
-        post.incoming_bytes.set(post.incoming_bytes.get() + message.payload().len());
-        post.incoming.borrow_mut().push_back(message.into());
-        post.wake_receiver();
+        self.0.arrived(message, true);
+    }
+
+    fn wants_pieces(&self) -> bool {
+        self.0.wants_pieces.get()
+    }
+
+    fn on_piece(&mut self, piece: Message<'_>, is_last: bool, _: &mut Outgoing<'_>) {
+        self.0.arrived(piece, is_last);
     }
 
     fn on_writable(&mut self, out: &mut Outgoing<'_>) {
@@ -140,6 +168,7 @@ impl Endpoint for Mailbox {
             let _ = match outbound {
                 Outbound::Message(message) => out.send(message.as_message()),
                 Outbound::Prepared(prepared) => out.send_prepared(&prepared),
+                Outbound::Piece(piece) => out.send_piece(piece.data.as_message(), piece.is_last),
                 Outbound::Close(code, reason) => {
                     out.close(code, &reason);
                     Ok(())

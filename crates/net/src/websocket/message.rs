@@ -20,6 +20,15 @@ impl OwnedMessage {
         }
     }
 
+    /// Adds what follows. The pieces of a message are all of one kind.
+    pub(super) fn append(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Text(text), Self::Text(more)) => text.push_str(&more),
+            (Self::Binary(bytes), Self::Binary(more)) => bytes.extend_from_slice(&more),
+            (Self::Text(_), Self::Binary(_)) | (Self::Binary(_), Self::Text(_)) => {}
+        }
+    }
+
     /// The text, if it is text.
     pub fn as_text(&self) -> Option<&str> {
         match self {

@@ -1,6 +1,7 @@
 //! A server in one call: an `async` function for each WebSocket.
 
 use super::WebSocket;
+use super::half::About;
 use super::mailbox::Mailbox;
 use crate::site::{Answer, Request, Site};
 use crate::worker::{Options, Workers};
@@ -65,10 +66,11 @@ impl Answer<Mailbox> {
         R: Future<Output = ()> + 'static,
     {
         let subprotocol = accepted.subprotocol.clone();
+        let about = About { subprotocol, message_bytes_max: config.limits.message_bytes_max };
         let endpoint = Box::new(move |wake| {
             let mailbox = Mailbox::default();
             let post = Rc::clone(mailbox.post());
-            let socket = WebSocket::driven_elsewhere(post, wake, subprotocol);
+            let socket = WebSocket::driven_elsewhere(post, wake, about);
             drop(tokio::task::spawn_local(run(socket)));
             mailbox
         });
