@@ -12,8 +12,13 @@
 //! replayed: RFC 8470 has no case to answer.
 
 mod carrier;
+#[allow(dead_code, reason = "dialers come next")]
+pub(crate) mod client;
 mod connection_id;
 mod datagrams;
 mod listen;
+mod request;
+mod session;
+mod stream;
 
 pub(crate) use listen::{Sockets, run};

@@ -76,9 +76,6 @@ pub struct Limits {
     pub keep_alive_timeout: Duration,
     /// Requests on one connection; the last answer says `Connection: close`. Default 1,000.
     pub requests_per_connection_max: u32,
-    /// Requests and WebSockets at the same time on one HTTP/2 or HTTP/3 connection; the client waits before it asks for
-    /// more. Default 128.
-    pub streams_per_connection_max: u32,
     /// A peer that takes no byte of what waits for it for this long is cut. Default 60 s.
     pub write_timeout: Duration,
     /// Bytes that wait for a peer which reads more slowly than it is written to. While any wait, a server reads nothing
@@ -106,9 +103,9 @@ pub struct QuicLimits {
     /// Streams in each direction that a client may have open on one connection besides its requests: control streams and
     /// those of kinds that are ignored. Default 16.
     pub unidirectional_streams_max: u16,
-    /// Bytes that a client may send on one stream before the stream is read. Default 64 KiB. A connection as a whole may
-    /// have as much as all its streams, so that a stream which is not read takes nothing from the others.
-    pub stream_window_bytes: u32,
+    /// The header fields of one request, as RFC 9114 section 4.2.2 counts them (names, values and 32 bytes each).
+    /// Announced; then 431. Default 16 KiB.
+    pub field_section_bytes_max: u32,
     /// Bytes of output of one connection that are kept until the client confirms them. When there are so many, nothing
     /// more is written on that connection until it does. Default 1 MiB.
     pub send_window_bytes: u64,
@@ -126,7 +123,7 @@ impl Default for QuicLimits {
             retry_from_handshakes: 256,
             incoming_bytes_max: 16 * 1024 * 1024,
             unidirectional_streams_max: 16,
-            stream_window_bytes: 64 * 1024,
+            field_section_bytes_max: 16 * 1024,
             send_window_bytes: 1024 * 1024,
             idle_timeout: Duration::from_secs(60),
             keep_alive_interval: Duration::from_secs(20),
@@ -146,7 +143,6 @@ impl Default for Limits {
             request_head_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(15),
             requests_per_connection_max: 1000,
-            streams_per_connection_max: 128,
             write_timeout: Duration::from_secs(60),
             pending_bytes_max: 4 * 1024 * 1024,
             linger_timeout: Duration::from_secs(5),

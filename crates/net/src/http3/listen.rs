@@ -2,8 +2,9 @@
 
 use super::connection_id::{Ids, Keys};
 use super::datagrams::{Desk, Exchange, Socket};
+use crate::exchange::Caller;
 use crate::guests::Visit;
-use crate::limits::{Limits, QuicLimits};
+use crate::limits::{Limits, QuicLimits, STREAM_WINDOW_BYTES};
 use crate::local::Local;
 use crate::site::Site;
 use crate::tls::Tls;
@@ -87,7 +88,7 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::UdpSocket> {
 fn server_config(tls: &Tls, limits: &Limits) -> ServerConfig {
     let quic = &limits.quic;
     let mut config = ServerConfig::with_crypto(tls.quic_server_crypto());
-    config.transport_config(Arc::new(transport(quic, limits.streams_per_connection_max)));
+    config.transport_config(Arc::new(transport(quic, limits.streams_per_carrier_max)));
     config.max_incoming(quic.handshakes_max as usize);
     config.incoming_buffer_size(quic.incoming_bytes_max / 16);
     config.incoming_buffer_size_total(quic.incoming_bytes_max);
@@ -99,10 +100,10 @@ pub(crate) fn transport(limits: &QuicLimits, streams_max: u32) -> TransportConfi
     let mut transport = TransportConfig::default();
     let unidirectional = u32::from(limits.unidirectional_streams_max);
     let connection_window =
-        u64::from(limits.stream_window_bytes) * (u64::from(streams_max) + u64::from(unidirectional));
+        u64::from(STREAM_WINDOW_BYTES) * (u64::from(streams_max) + u64::from(unidirectional));
     transport.max_concurrent_bidi_streams(streams_max.into());
     transport.max_concurrent_uni_streams(unidirectional.into());
-    transport.stream_receive_window(limits.stream_window_bytes.into());
+    transport.stream_receive_window(STREAM_WINDOW_BYTES.into());
     transport.receive_window(VarInt::from_u64(connection_window).unwrap_or(VarInt::MAX));
     transport.send_window(limits.send_window_bytes);
     // It fails for more than 2^62 ms, which is as good as never.
@@ -155,8 +156,7 @@ impl<S: Site> Entrance<S> {
     fn enter(self: &Rc<Self>, incoming: Incoming) {
         let Local { counters, limits, .. } = &*self.local;
         let handshakes = self.handshakes.get();
-        let open = self.local.connections() as u64 + counters.requesting.get();
-        if handshakes >= limits.quic.handshakes_max || open >= limits.connections_max as u64 {
+        if handshakes >= limits.quic.handshakes_max || self.local.is_full() {
             counters.quic_refused.add(1);
             return incoming.refuse();
         }
@@ -184,10 +184,10 @@ impl<S: Site> Entrance<S> {
             let Ok(Ok(connection)) = connected else {
                 return entrance.local.counters.quic_failed.add(1);
             };
-            let facts = entrance.tls.quic_facts(&connection);
+            let caller = Caller { peer, tls: Some(entrance.tls.quic_facts(&connection)) };
             let (site, local) = (Rc::clone(&entrance.site), Rc::clone(&entrance.local));
             // A task of its own, because this one is as large as the handshake.
-            let serving = Box::pin(super::carrier::serve(connection, peer, facts, site, local, visit));
+            let serving = Box::pin(super::carrier::serve(connection, caller, site, local, visit));
             drop(tokio::task::spawn_local(serving));
         }));
     }
