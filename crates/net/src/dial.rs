@@ -1,5 +1,6 @@
 //! Opening a WebSocket as a client: address, TCP, TLS, opening handshake (RFC 6455 section 4.1).
 
+use crate::client_tls::ClientTls;
 use crate::clock;
 use crate::stream::Stream;
 use crate::tls::Alpn;
@@ -29,6 +30,8 @@ pub struct DialOptions {
     pub headers: Vec<(String, String)>,
     /// Whom to believe that they are the server, for `wss://`.
     pub trust: Trust,
+    /// The rest of TLS. Dialing several times with clones of the same options saves reading files and full handshakes.
+    pub tls: ClientTls,
     /// From the call to the end of the opening handshake. Default 10 s.
     pub timeout: Duration,
     /// Limits and deadlines of the connection.
@@ -41,6 +44,7 @@ impl Default for DialOptions {
             subprotocols: Vec::new(),
             headers: Vec::new(),
             trust: Trust::System,
+            tls: ClientTls::default(),
             timeout: Duration::from_secs(10),
             config: Arc::default(),
         }
@@ -172,7 +176,7 @@ async fn open(place: &Place, options: &DialOptions) -> Result<Dialed, DialError>
 }
 
 async fn secure(socket: TcpStream, place: &Place, options: &DialOptions) -> Result<Stream, DialError> {
-    let config = options.trust.client_config(&[Alpn::Http1]).map_err(DialError::Trust)?;
+    let config = options.tls.config(&options.trust, &[Alpn::Http1]).map_err(DialError::Trust)?;
     let name = ServerName::try_from(place.host.clone())
         .map_err(|_| DialError::Url(format!("{} (not a name that a certificate can have)", place.host)))?;
     let stream = TlsConnector::from(config).connect(name, socket).await.map_err(DialError::Tls)?;

@@ -19,6 +19,7 @@
 
 mod accept;
 mod alarms;
+mod client_tls;
 mod clock;
 mod counters;
 mod development;
@@ -46,6 +47,7 @@ mod trust;
 mod websocket;
 mod worker;
 
+pub use client_tls::ClientTls;
 pub use clock::now;
 pub use counters::{Count, Counters, GAUGES, Totals};
 pub use dial::{DialError, DialOptions, Dialed, dial};

@@ -15,6 +15,7 @@ mod options;
 mod quic;
 mod reload;
 
+pub(crate) use certificates::{read_chain, read_key};
 pub use clients::{ClientAuthority, ClientCertificate};
 pub(crate) use config::provider;
 pub use error::TlsError;

@@ -1,13 +1,12 @@
 //! Whom a client believes that they are the server.
 
-use crate::tls::{self, Alpn};
-use quinn::crypto::rustls::QuicClientConfig;
+use crate::tls;
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,41 +26,16 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// A rustls configuration for TCP that offers these protocols, the best first. The error is a sentence that says what
-    /// to do.
-    pub(crate) fn client_config(&self, protocols: &[Alpn]) -> Result<Arc<ClientConfig>, String> {
-        self.config(&[&TLS13, &TLS12], protocols)
-    }
-
-    /// The TLS side of a QUIC client, for `quinn::ClientConfig::new`: TLS 1.3, ALPN `h3`.
-    #[allow(dead_code, reason = "for HTTP/3")]
-    pub(crate) fn quic_client_crypto(&self) -> Result<Arc<dyn quinn::crypto::ClientConfig>, String> {
-        let config = self.config(&[&TLS13], &[Alpn::Http3])?;
-        let config = QuicClientConfig::try_from(config).map_err(|error| error.to_string())?;
-        Ok(Arc::new(config))
-    }
-
-    fn config(
-        &self,
-        versions: &[&'static SupportedProtocolVersion],
-        protocols: &[Alpn],
-    ) -> Result<Arc<ClientConfig>, String> {
+    /// What checks the server's certificate. The error is a sentence that says what to do.
+    pub(crate) fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, String> {
         let provider = tls::provider();
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(versions)
-            .map_err(|error| error.to_string())?;
-        let mut config = match self {
-            Self::System => {
-                builder.with_root_certificates(roots(Path::new(SYSTEM_STORE))?).with_no_client_auth()
-            }
-            Self::PemFile(path) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
-            Self::Anybody => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
-                .with_no_client_auth(),
+        let path = match self {
+            Self::Anybody => return Ok(Arc::new(AnyServer(provider))),
+            Self::System => Path::new(SYSTEM_STORE),
+            Self::PemFile(path) => path,
         };
-        config.alpn_protocols = protocols.iter().map(|alpn| alpn.name().to_vec()).collect();
-        Ok(Arc::new(config))
+        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(path)?), provider);
+        Ok(builder.build().map_err(|error| format!("{} cannot be used: {error}", path.display()))?)
     }
 }
 

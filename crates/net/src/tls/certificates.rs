@@ -97,7 +97,7 @@ pub(super) fn read_pair(pair: &PemPair, provider: &CryptoProvider) -> Result<Cer
 }
 
 /// Reads all certificates of a PEM file.
-pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = std::fs::read(path).map_err(|error| TlsError::File { path: path.to_owned(), error })?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match chain {

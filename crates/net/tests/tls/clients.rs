@@ -3,7 +3,10 @@
 use crate::place::{Authority, Client, Directory, Pem, ask, serve, session};
 use crate::rig::{connect, small_limits, status};
 use http::StatusCode;
-use net::{Answer, ClientAuthority, NoEndpoint, PemPair, Request, Site, Tls, TlsOptions};
+use net::{
+    Answer, ClientAuthority, ClientTls, DialError, DialOptions, NoEndpoint, PemPair, Request, Site, Tls,
+    TlsOptions, Trust, WebSocket,
+};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -161,4 +164,32 @@ fn s7_a_reload_takes_a_new_authority_and_refuses_an_empty_one() {
     scene.tls.reload().unwrap();
     assert!(scene.ask(Some(&new), "").is_ok());
     assert!(scene.ask(Some(&old), "").unwrap_err().contains("UnknownCA"));
+}
+
+#[tokio::test]
+async fn a_dialer_shows_its_certificate_where_one_is_asked_for() {
+    let scene = Scene::new("s7-dial", true);
+    let (certificate, key) = scene.directory.pair("ann", &scene.players.issue(&["ann.test"], ann));
+    let tls = ClientTls::default().with_certificate(PemPair { certificate, key });
+    let url = format!("wss://localhost:{}/", scene.address.port());
+    let trust = Trust::PemFile(scene.trusted.clone());
+    let options = DialOptions { trust, tls, ..DialOptions::default() };
+    // The site answers 200 to everything, so this is how far an acceptable client comes.
+    let error = WebSocket::connect(&url, &options).await.unwrap_err();
+    assert!(matches!(error, DialError::Refused { status: 200, .. }), "{error}");
+
+    let nobody = DialOptions { tls: ClientTls::default(), ..options };
+    let error = WebSocket::connect(&url, &nobody).await.unwrap_err();
+    assert!(error.to_string().contains("CertificateRequired"), "{error}");
+}
+
+#[tokio::test]
+async fn a_dialer_says_which_of_its_files_is_missing() {
+    let pair = PemPair { certificate: "/no/such/ann.pem".into(), key: "/no/such/ann.key".into() };
+    let tls = ClientTls::default().with_certificate(pair);
+    let options = DialOptions { trust: Trust::Anybody, tls, ..DialOptions::default() };
+    let (_directory, _tls, _workers, address) = crate::place::development("dial-missing");
+    let error =
+        WebSocket::connect(&format!("wss://localhost:{}/", address.port()), &options).await.unwrap_err();
+    assert!(matches!(&error, DialError::Trust(why) if why.contains("/no/such/ann.pem")), "{error}");
 }

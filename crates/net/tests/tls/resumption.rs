@@ -87,3 +87,28 @@ fn early_data_is_never_taken() {
     let second = openssl(address, &["-tls1_3", "-ign_eof", "-sess_in", session, "-early_data", early], asked);
     assert!(!second.contains("Early data was accepted"), "{second}");
 }
+
+#[tokio::test]
+async fn a_dialer_comes_back_by_its_ticket_unless_it_is_told_not_to() {
+    use net::{ClientTls, DialOptions, Stream, Trust, WebSocket, dial};
+    let (_directory, tls, _workers, address) = crate::place::development("dial-again");
+    let url = format!("wss://localhost:{}/", address.port());
+    let trust = Trust::PemFile(tls.certificate_path().to_owned());
+    let kinds = async |tls: ClientTls| {
+        let options = DialOptions { trust: trust.clone(), tls, ..DialOptions::default() };
+        let mut kinds = Vec::new();
+        for _ in 0..3 {
+            let dialed = dial(&url, &options).await.unwrap();
+            let Stream::Tls(stream) = &dialed.stream else { panic!("not TLS") };
+            kinds.push(stream.get_ref().1.handshake_kind().unwrap());
+            // Tickets come behind the handshake and are taken with the first message.
+            let mut socket = WebSocket::new(dialed);
+            socket.send(ws::Message::Text("hello")).await.unwrap();
+            assert!(socket.receive().await.is_some());
+        }
+        kinds
+    };
+    use HandshakeKind::{Full, Resumed};
+    assert_eq!(kinds(ClientTls::default()).await, [Full, Resumed, Resumed]);
+    assert_eq!(kinds(ClientTls::default().without_resumption()).await, [Full, Full, Full]);
+}
