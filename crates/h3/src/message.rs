@@ -62,7 +62,7 @@ impl RequestFields {
         let mut place = 0_u8;
         for (name, value) in request.section.iter() {
             if !name.starts_with(b":") {
-                rules::check_field(name, value)?;
+                rules::check_request_field(name, value)?;
                 if name == b"host" && host.replace(value).is_some() {
                     return Err("host occurs twice");
                 }
@@ -137,6 +137,9 @@ impl RequestFields {
     }
 
     /// The fields that are no pseudo-header fields, in order.
+    ///
+    /// Several `cookie` fields are one that was cut so that it compresses better. Join them with `"; "` before anything
+    /// else sees them (RFC 9114 section 4.2.1). That `content-length` fits what comes as data is for the caller to see.
     pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.section.iter().filter(|(name, _)| !name.starts_with(b":"))
     }

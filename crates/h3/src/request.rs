@@ -47,6 +47,9 @@ pub struct RequestStream {
     expects: Expects,
 }
 
+// A server holds one for each of a million WebSockets.
+const _: () = assert!(size_of::<RequestStream>() <= 64);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Head,
@@ -103,6 +106,7 @@ impl RequestStream {
     /// The stream ends within a frame, before the request or the final response is complete.
     pub fn finish(&mut self) -> Result<(), Error> {
         let phase = std::mem::replace(&mut self.phase, Phase::Failed);
+        self.partial = Vec::new();
         if phase == Phase::Failed {
             return Ok(());
         }

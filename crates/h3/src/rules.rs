@@ -3,17 +3,25 @@
 
 use crate::message::Request;
 
-/// Checks a field that is no pseudo-header field (section 4.2).
+/// Checks a field of a request that is no pseudo-header field: `te` is allowed there, to say that trailers are welcome
+/// (section 4.2).
+pub(crate) fn check_request_field(name: &[u8], value: &[u8]) -> Result<(), &'static str> {
+    match name {
+        b"te" if value.eq_ignore_ascii_case(b"trailers") => Ok(()),
+        _ => check_field(name, value),
+    }
+}
+
+/// Checks a field of a response or of trailers that is no pseudo-header field (section 4.2).
 pub(crate) fn check_field(name: &[u8], value: &[u8]) -> Result<(), &'static str> {
     if name.is_empty() || !name.iter().all(|&byte| is_lower_token_byte(byte)) {
         return Err("a field name is not a token in lower case");
     }
     check_value(value)?;
     match name {
-        b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding" | b"upgrade" => {
+        b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding" | b"upgrade" | b"te" => {
             Err("a field belongs to HTTP/1.1 connections")
         }
-        b"te" if !value.eq_ignore_ascii_case(b"trailers") => Err("te is not \"trailers\""),
         _ => Ok(()),
     }
 }

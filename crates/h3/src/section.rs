@@ -67,11 +67,19 @@ impl FieldSection {
     }
 }
 
+/// Shows names and values, but not what would let a reader of a log act as somebody else.
 impl fmt::Debug for FieldSection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let as_text = self
-            .iter()
-            .map(|(name, value)| (name.escape_ascii().to_string(), value.escape_ascii().to_string()));
-        f.debug_map().entries(as_text).finish()
+        let readable = self.iter().map(|(name, value)| {
+            let value =
+                if is_secret(name) { "(secret)".to_owned() } else { value.escape_ascii().to_string() };
+            (name.escape_ascii().to_string(), value)
+        });
+        f.debug_map().entries(readable).finish()
     }
+}
+
+/// Whether the value of this field proves who somebody is.
+pub(crate) fn is_secret(name: &[u8]) -> bool {
+    matches!(name, b"authorization" | b"proxy-authorization" | b"cookie" | b"set-cookie")
 }

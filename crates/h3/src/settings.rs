@@ -60,9 +60,9 @@ impl Settings {
 
     fn apply(&mut self, identifier: u64, value: u64) -> Result<(), Error> {
         match identifier {
-            // ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE and MAX_FRAME_SIZE of HTTP/2. The number 0x00
-            // was reserved there, too, but RFC 9114 section 7.2.4.1 does not list it.
-            0x02..=0x05 => {
+            // A number that HTTP/2 reserved, and its ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE and
+            // MAX_FRAME_SIZE (sections 7.2.4.1 and 11.2.2).
+            0x00 | 0x02..=0x05 => {
                 return Err(Error::connection(Code::SETTINGS_ERROR, "a setting of HTTP/2 is used"));
             }
             QPACK_MAX_TABLE_CAPACITY => self.qpack_max_table_capacity = value,

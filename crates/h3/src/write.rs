@@ -80,7 +80,8 @@ pub(crate) fn write_request<N: AsRef<[u8]>, V: AsRef<[u8]>>(
             if name == b"host" && host.replace(value.to_vec()).is_some() {
                 return Err("host occurs twice");
             }
-            headers.add_checked(name, value)?;
+            rules::check_request_field(name, value)?;
+            headers.add(name, value);
         }
         rules::check_request(request, host.as_deref())
     })
@@ -131,16 +132,15 @@ impl Headers<'_> {
         encode_field(name, value, self.output);
     }
 
-    fn add_checked(&mut self, name: &[u8], value: &[u8]) -> Result<(), &'static str> {
-        rules::check_field(name, value)?;
-        self.add(name, value);
-        Ok(())
-    }
-
     fn add_all<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         fields: impl IntoIterator<Item = (N, V)>,
     ) -> Result<(), &'static str> {
-        fields.into_iter().try_for_each(|(name, value)| self.add_checked(name.as_ref(), value.as_ref()))
+        for (name, value) in fields {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            rules::check_field(name, value)?;
+            self.add(name, value);
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::static_table::{Match, find};
 use super::{huffman, integer};
+use crate::section::is_secret;
 
 /// Appends the field section that these fields make, without any frame around it (RFC 9204 section 4.5). Names have to be
 /// in lower case.
@@ -32,7 +33,7 @@ pub(crate) fn begin_section(output: &mut Vec<u8>) {
 pub(crate) fn encode_field(name: &[u8], value: &[u8], output: &mut Vec<u8>) {
     // Whoever forwards a secret must not put it into a table where an attacker's guesses can be compared with it
     // (section 7.1.3).
-    let never_indexed = matches!(name, b"authorization" | b"proxy-authorization" | b"cookie" | b"set-cookie");
+    let never_indexed = is_secret(name);
     match find(name, value) {
         Match::Whole(index) => integer::write(index, 6, 0b1100_0000, output),
         Match::Name(index) => {
