@@ -3,6 +3,7 @@
 use super::listen::transport;
 use super::session::Session;
 use super::stream::Http3Stream;
+use crate::client_tls::ClientTls;
 use crate::dial::DialError;
 use crate::limits::QuicLimits;
 use crate::trust::Trust;
@@ -44,7 +45,7 @@ impl Client {
     /// Connects, and waits for the server's SETTINGS: only they tell whether WebSockets can be opened (RFC 9220
     /// section 3). There is no deadline here. Needs a tokio runtime, on which the connection's tasks run.
     pub(crate) async fn connect(host: &str, port: u16, trust: &Trust) -> Result<Self, DialError> {
-        let crypto = trust.quic_client_crypto().map_err(DialError::Trust)?;
+        let crypto = ClientTls::default().quic_config(trust).map_err(DialError::Trust)?;
         let mut config = ClientConfig::new(crypto);
         let limits = QuicLimits::default();
         let mut transport = transport(&limits, 0);
