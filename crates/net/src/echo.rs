@@ -5,10 +5,15 @@ use crate::limits::Limits;
 use crate::site::{Answer, Request, Site};
 use http::StatusCode;
 use std::sync::Arc;
-use ws::Message;
 use ws::handshake::{ServerOffer, accept, is_websocket_request};
+use ws::{CloseCode, Message};
+
+/// The subprotocol that [`Echo`] agrees to where it is offered, so that clients can try how theirs is negotiated.
+pub const SUBPROTOCOL: &str = "interop.v1";
 
 /// Accepts a WebSocket at any path, from any origin, and answers plain requests with a sentence.
+///
+/// At `/close/CODE/REASON` it closes at once with that code and reason: clients are tried with it.
 #[derive(Clone, Debug)]
 pub struct Echo {
     config: Arc<ws::Config>,
@@ -42,11 +47,32 @@ pub fn roomy_limits() -> Limits {
     Limits { pending_bytes_max: 80 << 20, pre_auth_connections_per_ip_max: u32::MAX, ..Limits::default() }
 }
 
-/// The endpoint of [`Echo`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EchoEndpoint;
+/// The endpoint of [`Echo`]. The default one echoes.
+#[derive(Clone, Debug, Default)]
+pub struct EchoEndpoint {
+    /// What to close with at once. Boxed, because next to no connection has it.
+    close: Option<Box<(CloseCode, String)>>,
+}
+
+impl EchoEndpoint {
+    /// What the path of a request asks for: `/close/CODE/REASON`, with a code that may be on the wire, or an echo.
+    fn for_path(path: &str) -> Self {
+        let close = path.strip_prefix("/close/").and_then(|rest| {
+            let (code, reason) = rest.split_once('/').unwrap_or((rest, ""));
+            let code = CloseCode::new(code.parse().ok()?)?;
+            Some(Box::new((code, reason.to_owned())))
+        });
+        Self { close }
+    }
+}
 
 impl Endpoint for EchoEndpoint {
+    fn on_open(&mut self, out: &mut Outgoing<'_>) {
+        if let Some(close) = self.close.take() {
+            out.close(close.0, &close.1);
+        }
+    }
+
     fn on_message(&mut self, message: Message<'_>, out: &mut Outgoing<'_>) {
         // It fails when the peer has closed; then nobody waits for the echo.
         let _ = out.send(message);
@@ -60,10 +86,12 @@ impl Site for Echo {
         if !is_websocket_request(request.head) {
             return Answer::text(StatusCode::OK, "This is an echo server. Open a WebSocket.\n");
         }
-        match accept(request.head, &ServerOffer::default()) {
+        let offer = ServerOffer { subprotocols: &[SUBPROTOCOL], ..ServerOffer::default() };
+        let endpoint = EchoEndpoint::for_path(request.head.path());
+        match accept(request.head, &offer) {
             Ok(accepted) => Answer::Upgrade {
                 accepted,
-                endpoint: Box::new(|_| EchoEndpoint),
+                endpoint: Box::new(|_| endpoint),
                 config: Arc::clone(&self.config),
             },
             Err(refusal) => Answer::refused(&refusal),

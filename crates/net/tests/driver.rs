@@ -146,7 +146,7 @@ impl<E: Endpoint> Rig<E> {
 }
 
 fn echo() -> Rig<EchoEndpoint> {
-    Rig::new(Limits::default(), ws::Config::default(), |_| EchoEndpoint)
+    Rig::new(Limits::default(), ws::Config::default(), |_| EchoEndpoint::default())
 }
 
 /// Writes down what it hears.
@@ -468,7 +468,7 @@ fn a_silent_peer_is_asked_and_then_given_up() {
         ..ws::Config::default()
     };
     let limits = Limits { linger_timeout: Duration::from_millis(30), ..Limits::default() };
-    let mut rig = Rig::new(limits, config, |_| EchoEndpoint);
+    let mut rig = Rig::new(limits, config, |_| EchoEndpoint::default());
     rig.finish();
     let sent = rig.pipe.taken();
     assert_eq!(sent[0], 0x89, "a ping");
