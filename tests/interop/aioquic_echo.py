@@ -45,7 +45,7 @@ class WebSocket:
         """What is sent right after the handshake."""
         if self._path[1] != "close":
             return b""
-        return self._protocol.send(CloseConnection(int(self._path[2]), self._path[3]))
+        return self._protocol.send(CloseConnection(int(self._path[2]), "as the path asks"))
 
     def receive(self, data):
         """Takes bytes, returns what to answer."""

@@ -26,7 +26,7 @@ async def websocket(scope, receive, send):
     await send({"type": "websocket.accept", "subprotocol": agreed})
     parts = scope["path"].split("/")
     if parts[1] == "close":
-        await send({"type": "websocket.close", "code": int(parts[2]), "reason": parts[3]})
+        await send({"type": "websocket.close", "code": int(parts[2]), "reason": "as the path asks"})
         return
     while (event := await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": event.get("text"), "bytes": event.get("bytes")})

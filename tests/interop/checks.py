@@ -2,8 +2,8 @@
 
 A client script (`http1_client.py`, `http2_client.py`, `http3_client.py`) brings a `Carrier`, which opens WebSockets, and
 hands it to `main`, which runs the checks and prints one line of JSON for each. The server under test echoes every
-message with its type, agrees to the subprotocol `interop.v1`, and closes at `/close/CODE/REASON` at once with that code
-and reason. `stoa echo` does so, and so do the servers of this directory.
+message with its type, agrees to the subprotocol `interop.v1`, and closes at `/close/CODE` at once with that code
+and the reason `as the path asks`. `stoa echo` does so, and so do the servers of this directory.
 
 A carrier has:
     version: "1.1", "2" or "3", and secure: whether TLS is under it
@@ -115,8 +115,8 @@ async def close(carrier):
 
 
 async def closed(carrier):
-    session = await carrier.open("/close/4002/see-you")
-    expect(await session.closed(), (4002, "see-you"), "the server's close")
+    session = await carrier.open("/close/4002")
+    expect(await session.closed(), (4002, "as the path asks"), "the server's close")
 
 
 async def compression(carrier):

@@ -71,8 +71,8 @@ const CHECKS = {
     }
   },
   async closed(carrier) {
-    const session = await carrier.open("/close/4002/see-you");
-    deepEqual(await session.closed(), [4002, "see-you"]);
+    const session = await carrier.open("/close/4002");
+    deepEqual(await session.closed(), [4002, "as the path asks"]);
   },
   async compression(carrier) {
     const line = "a line that says much the same as the line before it, ";

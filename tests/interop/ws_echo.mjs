@@ -18,10 +18,10 @@ const websockets = new WebSocketServer({
   handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
 });
 websockets.on("connection", (socket, request) => {
-  const [, verb, code, reason] = request.url.split("/");
+  const [, verb, code] = request.url.split("/");
   // A client that breaks the protocol, or goes, ends its own connection and nothing else.
   socket.on("error", (error) => console.error(String(error)));
   socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
-  if (verb === "close") socket.close(Number(code), reason);
+  if (verb === "close") socket.close(Number(code), "as the path asks");
 });
 server.listen(Number(port), "127.0.0.1", () => console.log(`echoing on port ${port}`));

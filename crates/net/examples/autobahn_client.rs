@@ -54,7 +54,10 @@ async fn answer(local: &Rc<Local>, url: &str, options: &DialOptions) -> Result<(
     match dial(url, options).await {
         Ok(opened) => {
             let local = Rc::clone(local);
-            Driver::new(local, opened.stream, opened.connection, opened.leftover, |_| EchoEndpoint::default()).await;
+            Driver::new(local, opened.stream, opened.connection, opened.leftover, |_| {
+                EchoEndpoint::default()
+            })
+            .await;
             Ok(())
         }
         // A case may break the handshake on purpose; whether we should have noticed is for the suite to say.

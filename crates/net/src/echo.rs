@@ -11,9 +11,12 @@ use ws::{CloseCode, Message};
 /// The subprotocol that [`Echo`] agrees to where it is offered, so that clients can try how theirs is negotiated.
 pub const SUBPROTOCOL: &str = "interop.v1";
 
+/// The reason in the Close frame of [`Echo`] at `/close/CODE`.
+pub const CLOSE_REASON: &str = "as the path asks";
+
 /// Accepts a WebSocket at any path, from any origin, and answers plain requests with a sentence.
 ///
-/// At `/close/CODE/REASON` it closes at once with that code and reason: clients are tried with it.
+/// At `/close/CODE` it closes at once with that code, and with [`CLOSE_REASON`]: clients are tried with it.
 #[derive(Clone, Debug)]
 pub struct Echo {
     config: Arc<ws::Config>,
@@ -48,28 +51,24 @@ pub fn roomy_limits() -> Limits {
 }
 
 /// The endpoint of [`Echo`]. The default one echoes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct EchoEndpoint {
-    /// What to close with at once. Boxed, because next to no connection has it.
-    close: Option<Box<(CloseCode, String)>>,
+    /// What to close with at once; 0 stands for an echo. A number and no more: memory per connection is measured with this.
+    close: u16,
 }
 
 impl EchoEndpoint {
-    /// What the path of a request asks for: `/close/CODE/REASON`, with a code that may be on the wire, or an echo.
+    /// What the path of a request asks for: `/close/CODE`, with a code that may stand in a Close frame, or an echo.
     fn for_path(path: &str) -> Self {
-        let close = path.strip_prefix("/close/").and_then(|rest| {
-            let (code, reason) = rest.split_once('/').unwrap_or((rest, ""));
-            let code = CloseCode::new(code.parse().ok()?)?;
-            Some(Box::new((code, reason.to_owned())))
-        });
-        Self { close }
+        let code = path.strip_prefix("/close/").and_then(|code| CloseCode::new(code.parse().ok()?));
+        Self { close: code.map_or(0, CloseCode::get) }
     }
 }
 
 impl Endpoint for EchoEndpoint {
     fn on_open(&mut self, out: &mut Outgoing<'_>) {
-        if let Some(close) = self.close.take() {
-            out.close(close.0, &close.1);
+        if let Some(code) = CloseCode::new(self.close) {
+            out.close(code, CLOSE_REASON);
         }
     }
 
@@ -91,7 +90,7 @@ impl Site for Echo {
         match accept(request.head, &offer) {
             Ok(accepted) => Answer::Upgrade {
                 accepted,
-                endpoint: Box::new(|_| endpoint),
+                endpoint: Box::new(move |_| endpoint),
                 config: Arc::clone(&self.config),
             },
             Err(refusal) => Answer::refused(&refusal),
