@@ -1,0 +1,184 @@
+//! What an honest client gets: pages and WebSockets, many on one connection, and a drain.
+
+use crate::peer::{BIG, Server, code, eventually};
+use crate::rig;
+use h3::{Code, Request};
+use net::{Drain, Limits};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_websocket_echoes_and_closes_in_order() {
+    let server = Server::start(1, Limits::default());
+    let peer = server.peer().await;
+    let mut stream = peer.websocket().await;
+    stream.echo("Hello").await;
+    stream.data(&rig::masked(0x88, &1000_u16.to_be_bytes())).await;
+    assert_eq!(stream.take(4).await, [0x88, 2, 0x03, 0xe8]);
+    stream.read_to_end().await;
+    assert!(stream.body.is_empty());
+    stream.send.finish().unwrap();
+    eventually("it is gone", || server.workers.totals().websockets_open == 0).await;
+    assert_eq!(server.workers.totals().cut_late, 0);
+    peer.websocket().await.echo("the carrier lives on").await;
+}
+
+#[tokio::test]
+async fn pages_and_a_hundred_websockets_share_a_carrier() {
+    let server = Server::start(1, Limits::default());
+    let peer = server.peer().await;
+    let mut streams = Vec::new();
+    for _ in 0..100 {
+        streams.push(peer.websocket().await);
+    }
+    for round in 0..3 {
+        for (number, stream) in streams.iter_mut().enumerate() {
+            stream.echo(&format!("{round} on {number}")).await;
+        }
+        let (response, body) = peer.fetch("GET", "/page").await;
+        assert_eq!((response.status(), &body[..]), (200, &b"Hello"[..]));
+    }
+    let totals = server.workers.totals();
+    assert_eq!((totals.websockets_open, totals.carriers_open, totals.requesting), (100, 1, 0));
+    drop(peer);
+    drop(streams);
+    eventually("all are gone", || server.workers.totals().websockets_open == 0).await;
+}
+
+#[tokio::test]
+async fn a_big_page_arrives_whole_and_head_has_its_length_alone() {
+    let server = Server::start(1, Limits::default());
+    let peer = server.peer().await;
+    let (response, body) = peer.fetch("GET", "/big").await;
+    assert_eq!(response.field("content-length").unwrap(), BIG.to_string().as_bytes());
+    assert!(body.len() == BIG && body.iter().all(|&byte| byte == b'x'));
+    assert!(response.field("date").is_some());
+    let (response, body) = peer.fetch("HEAD", "/big").await;
+    assert_eq!(response.field("content-length").unwrap(), BIG.to_string().as_bytes());
+    assert!(body.is_empty());
+}
+
+#[tokio::test]
+async fn a_big_message_comes_back_whatever_the_frames_and_the_window() {
+    let server = Server::start(1, Limits::default());
+    let peer = server.peer().await;
+    let mut stream = peer.websocket().await;
+    let message = rig::masked(0x82, &vec![b'y'; BIG]);
+    let mut echo = Vec::new();
+    // DATA frames of odd sizes, none of which is that of a message or a window, and reading in between.
+    for piece in message.chunks(7_777) {
+        stream.data(piece).await;
+        while stream.body.len() > 100_000 {
+            echo.append(&mut stream.body);
+        }
+    }
+    while echo.len() + stream.body.len() < BIG + 10 {
+        assert!(stream.more().await.unwrap());
+    }
+    echo.append(&mut stream.body);
+    assert_eq!(echo[..2], [0x82, 127]);
+    assert!(echo.len() == BIG + 10 && echo[10..].iter().all(|&byte| byte == b'y'));
+}
+
+#[tokio::test]
+async fn frames_may_follow_the_request_before_its_answer() {
+    let server = Server::start(1, Limits::default());
+    let peer = server.peer().await;
+    let request = Request::websocket("localhost", "/chat");
+    let mut stream = peer.ask(&request, &[("sec-websocket-version", "13")]).await;
+    stream.data(&rig::masked(0x81, b"eager")).await;
+    assert_eq!(stream.response().await.status(), 200);
+    assert_eq!(stream.take(7).await, b"\x81\x05eager");
+}
+
+#[tokio::test]
+async fn one_websocket_that_never_reads_does_not_stop_its_siblings() {
+    let server = Server::start(1, Limits::default());
+    let peer = server.peer().await;
+    let mut deaf = peer.websocket().await;
+    // It sends until nothing more is taken of it: its echoes have nowhere to go.
+    let message = [&h3::data_frame_header(8 + 10_000)[..], &rig::masked(0x82, &[0; 10_000])].concat();
+    let mut sent = 0_u32;
+    while tokio::time::timeout(Duration::from_millis(500), deaf.send.write_all(&message)).await.is_ok() {
+        sent += 1;
+        assert!(sent < 10_000, "100 MB are on their way and nobody waits");
+    }
+    let mut siblings = [peer.websocket().await, peer.websocket().await];
+    for round in 0..200 {
+        for sibling in &mut siblings {
+            sibling.echo(&format!("round {round}")).await;
+        }
+    }
+    let (response, _) = peer.fetch("GET", "/big").await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(server.workers.totals().websockets_open, 3);
+}
+
+#[tokio::test]
+async fn a_drain_lets_websockets_close_and_refuses_new_ones() {
+    let server = Server::start(1, Limits::default());
+    let mut peer = server.peer().await;
+    let mut stream = peer.websocket().await;
+    let drain = Drain { reason: "restart".to_owned(), ..Drain::default() };
+    let drained = async {
+        let drained = server.workers.drain(drain).await;
+        assert_eq!((drained.asked, drained.cut, drained.requests_left), (1, 0, 0));
+    };
+    let client = async {
+        peer.hear(h3::Connection::peer_goes_away).await;
+        assert_eq!(stream.take(4).await, [0x88, 9, 0x03, 0xf4], "service restart");
+        stream.data(&rig::masked(0x88, &1012_u16.to_be_bytes())).await;
+        stream.read_to_end().await;
+        stream.send.finish().unwrap();
+        peer.quic.close(code(Code::NO_ERROR), b"");
+    };
+    tokio::join!(drained, client);
+}
+
+#[tokio::test]
+async fn after_the_last_call_of_a_drain_requests_are_rejected() {
+    let server = Server::start(1, Limits::default());
+    let mut peer = server.peer().await;
+    let mut stream = peer.websocket().await;
+    // Of two, one is asked to leave at once and the other in the middle of the window.
+    let _other = peer.websocket().await;
+    let drain =
+        Drain { window: Duration::from_secs(600), deadline: Duration::from_secs(600), ..Drain::default() };
+    let drained = server.workers.drain(drain);
+    let client = async {
+        // The first GOAWAY names no request; the second names the first one that is not answered.
+        peer.hear(|http| http.is_refused(8)).await;
+        assert!(!peer.http.is_refused(0), "the WebSockets go on");
+        let (mut send, mut receive) = peer.quic.open_bi().await.unwrap();
+        send.write_all(b"\x01\x00").await.unwrap();
+        match receive.read_chunk(10, true).await {
+            Err(quinn::ReadError::Reset(why)) => assert_eq!(why, code(Code::REQUEST_REJECTED)),
+            other => panic!("{other:?}"),
+        }
+        stream.echo("still here").await;
+    };
+    tokio::select! {
+        _ = drained => panic!("the WebSocket is still open"),
+        () = client => {}
+    }
+}
+
+#[tokio::test]
+async fn a_carrier_without_streams_is_closed_after_a_goaway() {
+    let server = Server::start(1, rig::small_limits());
+    let mut peer = server.peer().await;
+    peer.fetch("GET", "/page").await;
+    peer.hear(h3::Connection::peer_goes_away).await;
+    assert_eq!(peer.closed().await, Code::NO_ERROR);
+    eventually("nothing is left", || server.workers.totals().carriers_open == 0).await;
+}
+
+#[tokio::test]
+async fn a_name_that_the_certificate_lacks_is_misdirected() {
+    let server = Server::start(1, Limits::default());
+    let peer = server.peer().await;
+    for (authority, status) in [("localhost", 200), ("other.test", 200), ("elsewhere.test", 421)] {
+        let mut stream = peer.ask(&Request::https("GET", authority, "/page"), &[]).await;
+        stream.send.finish().unwrap();
+        assert_eq!(stream.response().await.status(), status, "{authority}");
+    }
+}
