@@ -15,11 +15,13 @@
 //! that is not read stops itself and nobody else.
 
 mod answer;
+mod client;
 mod meter;
 mod stream;
 mod watched;
 
-pub(crate) use stream::Http2Stream;
+pub(crate) use client::Client;
+pub use stream::Http2Stream;
 
 use crate::clock;
 use crate::driver::Driver;

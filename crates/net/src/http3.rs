@@ -12,8 +12,7 @@
 //! replayed: RFC 8470 has no case to answer.
 
 mod carrier;
-#[allow(dead_code, reason = "dialers come next")]
-pub(crate) mod client;
+mod client;
 mod connection_id;
 mod datagrams;
 mod listen;
@@ -21,4 +20,6 @@ mod request;
 mod session;
 mod stream;
 
+pub(crate) use client::Client;
 pub(crate) use listen::{Sockets, run};
+pub use stream::Http3Stream;

@@ -19,6 +19,7 @@
 
 mod accept;
 mod alarms;
+mod carrier;
 mod client_tls;
 mod clock;
 mod counters;
@@ -47,13 +48,16 @@ mod trust;
 mod websocket;
 mod worker;
 
+pub use carrier::Carrier;
 pub use client_tls::ClientTls;
 pub use clock::now;
 pub use counters::{Count, Counters, GAUGES, Totals};
-pub use dial::{DialError, DialOptions, Dialed, dial};
+pub use dial::{DialError, DialOptions, Dialed, HandshakeFacts, HttpVersion, TlsHandshake, dial};
 pub use drain::{Drain, Drained};
 pub use driver::Driver;
 pub use endpoint::{Endpoint, Outgoing};
+pub use http2::Http2Stream;
+pub use http3::Http3Stream;
 pub use limits::{Http2Limits, Limits, QuicLimits};
 pub use local::Local;
 pub use signal::Wake;

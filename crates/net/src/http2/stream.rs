@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Shutting it down sends END_STREAM. Dropping it before both ends have, resets the stream with CANCEL. A reset by the peer
 /// is [`io::ErrorKind::ConnectionReset`].
 #[derive(Debug)]
-pub(crate) struct Http2Stream {
+pub struct Http2Stream {
     send: SendStream<Payload>,
     receive: RecvStream,
     /// What was taken from h2 and not yet read.

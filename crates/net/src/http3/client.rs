@@ -3,10 +3,8 @@
 use super::listen::transport;
 use super::session::Session;
 use super::stream::Http3Stream;
-use crate::client_tls::ClientTls;
-use crate::dial::DialError;
+use crate::dial::{DialError, DialOptions};
 use crate::limits::QuicLimits;
-use crate::trust::Trust;
 use h3::{Code, OpenError, RequestEvent, RequestStream, ResponseFields, Role};
 use quinn::{ClientConfig, ConnectionError, Endpoint, ReadError, RecvStream, VarInt};
 use std::io;
@@ -33,19 +31,11 @@ impl Drop for Link {
     }
 }
 
-/// What came of asking for a WebSocket.
-pub(crate) struct Answered {
-    pub(crate) stream: Http3Stream,
-    pub(crate) head: ResponseHead,
-    /// What came behind the head: frames, or the beginning of a body if the server refused.
-    pub(crate) ahead: Vec<u8>,
-}
-
 impl Client {
     /// Connects, and waits for the server's SETTINGS: only they tell whether WebSockets can be opened (RFC 9220
     /// section 3). There is no deadline here. Needs a tokio runtime, on which the connection's tasks run.
-    pub(crate) async fn connect(host: &str, port: u16, trust: &Trust) -> Result<Self, DialError> {
-        let crypto = ClientTls::default().quic_config(trust).map_err(DialError::Trust)?;
+    pub(crate) async fn connect(host: &str, port: u16, options: &DialOptions) -> Result<Self, DialError> {
+        let crypto = options.tls.quic_config(&options.trust).map_err(DialError::Trust)?;
         let mut config = ClientConfig::new(crypto);
         let limits = QuicLimits::default();
         let mut transport = transport(&limits, 0);
@@ -81,8 +71,12 @@ impl Client {
         &self.0.0.quic
     }
 
-    /// Asks for a WebSocket. Waits while the server lets no more streams be opened.
-    pub(crate) async fn open(&self, handshake: &ClientHandshake) -> Result<Answered, DialError> {
+    /// Asks for a WebSocket. Waits while the server lets no more streams be opened. Gives the stream, the head of the
+    /// answer, and what came behind it: frames, or the beginning of a body if the server refused.
+    pub(crate) async fn open(
+        &self,
+        handshake: &ClientHandshake,
+    ) -> Result<(Http3Stream, ResponseHead, Vec<u8>), DialError> {
         let session = &self.0.0;
         let mut request = Vec::new();
         let mut reader = open_request(session, handshake, &mut request)?;
@@ -101,7 +95,7 @@ impl Client {
         }
         let stream =
             Http3Stream::new(session.quic.clone(), send, receive, reader).owning(Arc::clone(&self.0));
-        Ok(Answered { stream, head, ahead })
+        Ok((stream, head, ahead))
     }
 }
 

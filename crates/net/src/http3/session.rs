@@ -47,7 +47,6 @@ impl Session {
     }
 
     /// Waits until the peer's SETTINGS have come.
-    #[allow(dead_code, reason = "dialers come next")]
     pub(crate) async fn settings_known(&self) -> Result<(), ConnectionError> {
         loop {
             let mut news = pin!(self.news.notified());
@@ -103,7 +102,6 @@ impl Session {
     }
 
     /// Reads all unidirectional streams of the peer until the connection is over.
-    #[allow(dead_code, reason = "dialers come next")]
     pub(crate) async fn read_all_unidirectional(self: Arc<Self>) {
         while let Ok(stream) = self.quic.accept_uni().await {
             let session = Arc::clone(&self);

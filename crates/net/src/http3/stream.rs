@@ -26,7 +26,7 @@ const FRAME_BYTES_MAX: usize = 16 * 1024;
 /// Shutting it down ends our side of the stream. Dropping it before both ends have, resets the stream with
 /// H3_REQUEST_CANCELLED (RFC 9220 section 3). A reset by the peer is [`io::ErrorKind::ConnectionReset`]. A peer that only
 /// wants to read no more (STOP_SENDING) is noticed with the next write.
-pub(crate) struct Http3Stream {
+pub struct Http3Stream {
     connection: Connection,
     /// What closes a client's connection when nobody uses it any more.
     #[allow(dead_code, reason = "it is there to be dropped")]
@@ -64,17 +64,10 @@ impl Http3Stream {
     }
 
     /// The same, and the connection lives as long as this.
-    #[allow(dead_code, reason = "dialers come next")]
     pub(crate) fn owning(self, link: Arc<Link>) -> Self {
         let mut this = self;
         this.link = Some(link);
         this
-    }
-
-    /// The QUIC connection underneath.
-    #[allow(dead_code, reason = "dialers come next")]
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.connection
     }
 
     /// Takes the frames apart that were read, leaves their payload at the front of `raw`, and tells how long it is.

@@ -55,8 +55,8 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// Reads the first certificate of a chain that was verified.
-    pub(super) fn from_chain(chain: &[CertificateDer<'_>]) -> Option<Arc<Self>> {
+    /// Reads the first certificate of a chain.
+    pub(crate) fn from_chain(chain: &[CertificateDer<'_>]) -> Option<Arc<Self>> {
         let first = chain.first()?;
         let parsed = webpki::EndEntityCert::try_from(first).ok()?;
         let hash = TLS13_AES_128_GCM_SHA256.tls13()?.common.hash_provider.hash(first);
