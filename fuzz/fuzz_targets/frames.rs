@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
+use ws::deflate::Codec;
 use ws::{Config, Connection, End, Event, Limits, Message, Role, State};
 
 fuzz_target!(|data: &[u8]| {
@@ -31,6 +32,7 @@ fn observe(role: Role, stream: &[u8], sizes: &[u8]) -> (Vec<String>, Vec<u8>, Op
     };
     let config = Arc::new(Config { limits, ..Config::default() });
     let mut connection = Connection::new(role, config, Duration::ZERO, [1, 2]);
+    let mut codec = Codec::default();
     let mut stream = stream.to_vec();
     let (mut rest, mut sizes) = (&mut stream[..], sizes.iter().cycle());
     let (mut events, mut output) = (Vec::new(), Vec::new());
@@ -40,7 +42,7 @@ fn observe(role: Role, stream: &[u8], sizes: &[u8]) -> (Vec<String>, Vec<u8>, Op
         let (mut piece, after) = rest.split_at_mut(size);
         received += size;
         rest = after;
-        while let Some(event) = connection.receive(Duration::from_secs(1), &mut piece, &mut output) {
+        while let Some(event) = connection.receive(Duration::from_secs(1), &mut piece, &mut output, &mut codec) {
             if let Event::Message(Message::Text(text)) = event {
                 assert!(std::str::from_utf8(text.as_bytes()).is_ok());
             }

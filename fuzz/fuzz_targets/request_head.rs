@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let cut = read(HeadReader::for_responses(limits), bytes, size).and_then(|mut reader| reader.take_response());
     assert_eq!(response.as_ref().err(), cut.as_ref().err());
     if let Ok(response) = response {
-        let client = ClientHandshake::new("a", "/", &ClientOffer { subprotocols: &["chat"], headers: &[] }, [7; 16]).expect("a valid request");
+        let client = ClientHandshake::new("a", "/", &ClientOffer { subprotocols: &["chat"], ..ClientOffer::default() }, [7; 16]).expect("a valid request");
         // Nobody guesses the accept value of this nonce.
         assert!(client.verify(&response).is_err() || response.header("sec-websocket-accept").is_some());
         response.headers().for_each(|(name, value)| check_header(name, value));
@@ -49,7 +49,7 @@ fn check_request(request: &RequestHead) {
     assert!(request.target().starts_with(request.path()));
     request.headers().for_each(|(name, value)| check_header(name, value));
 
-    let offer = ServerOffer { subprotocols: &["chat"], subprotocol_required: false };
+    let offer = ServerOffer { subprotocols: &["chat"], ..ServerOffer::default() };
     let mut answer = Vec::new();
     match accept(request, &offer) {
         Ok(accepted) => {

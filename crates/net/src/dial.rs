@@ -131,7 +131,8 @@ fn with_offer<T>(options: &DialOptions, use_it: impl FnOnce(&ClientOffer<'_>) ->
     let subprotocols: Vec<&str> = options.subprotocols.iter().map(String::as_str).collect();
     let headers: Vec<(&str, &str)> =
         options.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    use_it(&ClientOffer { subprotocols: &subprotocols, headers: &headers })
+    let compression = options.config.compression;
+    use_it(&ClientOffer { subprotocols: &subprotocols, headers: &headers, compression })
 }
 
 /// The request for a WebSocket over HTTP/2 or HTTP/3.
@@ -170,7 +171,8 @@ pub(crate) fn conclude(
         error => DialError::Handshake(error),
     })?;
     let [one, two] = [entropy()?, entropy()?].map(u64::from_ne_bytes);
-    let connection = Connection::new(Role::Client, Arc::clone(&options.config), clock::now(), [one, two]);
+    let connection = Connection::new(Role::Client, Arc::clone(&options.config), clock::now(), [one, two])
+        .with_compression(agreed.compression);
     let facts = HandshakeFacts::new(http, &head, tls);
     Ok(Dialed { stream, connection, leftover: ahead, subprotocol: agreed.subprotocol, facts })
 }

@@ -29,6 +29,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+use ws::deflate::Codec;
 use ws::{Connection, Event, Role, State};
 
 /// Runs one connection until its transport is closed. Spawn it on the worker's thread.
@@ -133,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
         let mut busy = false;
         if self.phase == Phase::New {
             self.phase = Phase::Running;
-            self.call(now, &mut b.cork, Endpoint::on_open);
+            self.call(now, &mut b.cork, &mut b.codec, Endpoint::on_open);
             busy = true;
         }
         let flags = self.signal.take(DUE | CUT | CLOSE | DRAIN);
@@ -142,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
             return Err(Stop::Gone);
         }
         if flags & CLOSE != 0 {
-            self.obey_close(flags, now, &mut b.cork);
+            self.obey_close(flags, now, b);
         }
         if self.pending.is_some() {
             busy |= self.flush_pending(cx, now)?;
@@ -153,28 +154,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
         }
         if busy || self.signal.take(WOKEN) != 0 {
             self.signal.take(WOKEN);
-            self.fill(cx, now, &mut b.cork)?;
+            self.fill(cx, now, b)?;
         }
         self.flush(cx, now, &mut b.cork)?;
         self.end(cx, now, b)
     }
 
     /// Runs a callback that may send.
-    fn call(&mut self, now: Duration, cork: &mut Vec<u8>, callback: impl FnOnce(&mut E, &mut Outgoing<'_>)) {
+    fn call(
+        &mut self,
+        now: Duration,
+        cork: &mut Vec<u8>,
+        codec: &mut Codec,
+        callback: impl FnOnce(&mut E, &mut Outgoing<'_>),
+    ) {
         let blocked = self.pending.is_some();
         let counters = &self.local.counters;
-        let link = Link::Direct(&mut self.connection);
+        let link = Link::Direct(&mut self.connection, codec);
         let mut out = Outgoing { link, cork, counters, now, blocked };
         callback(&mut self.endpoint, &mut out);
     }
 
-    fn obey_close(&mut self, flags: u8, now: Duration, cork: &mut Vec<u8>) {
+    fn obey_close(&mut self, flags: u8, now: Duration, b: &mut Buffers) {
         let Some(close) = self.signal.take_close() else { return };
         if flags & DRAIN != 0 && self.connection.state() == State::Open {
             self.local.counters.drained.add(1);
-            self.call(now, cork, Endpoint::on_drain);
+            self.call(now, &mut b.cork, &mut b.codec, Endpoint::on_drain);
         }
-        self.connection.close(now, close.code, &close.reason, cork);
+        self.connection.close(now, close.code, &close.reason, &mut b.cork);
     }
 
     /// Reads while there is something to read, the output flows, and others need not wait too long. True if messages
@@ -237,11 +244,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
         let mut input = bytes;
         self.connection.receive_in_pieces(self.endpoint.wants_pieces());
         loop {
-            let Buffers { cork, message: copy, .. } = b;
+            let Buffers { cork, message: copy, codec, .. } = b;
             let state = self.connection.state();
-            let replies_directly =
-                self.connection.role() == Role::Server && !self.connection.is_sending_pieces();
-            match self.connection.receive(now, &mut input, cork) {
+            let replies_directly = self.connection.role() == Role::Server
+                && !self.connection.is_sending_pieces()
+                && !self.connection.compresses();
+            match self.connection.receive(now, &mut input, cork, codec) {
                 None => return Ok(()),
                 Some(Event::Message(message)) if replies_directly => {
                     let (counters, link) = (&self.local.counters, Link::Reply { state, close: None });
@@ -253,11 +261,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
                 }
                 Some(Event::Message(message)) => {
                     copy.set(message);
-                    self.call(now, cork, |endpoint, out| endpoint.on_message(copy.get(), out));
+                    self.call(now, cork, codec, |endpoint, out| endpoint.on_message(copy.get(), out));
                 }
                 Some(Event::Piece { piece, is_last }) => {
                     copy.set(piece);
-                    self.call(now, cork, |endpoint, out| endpoint.on_piece(copy.get(), is_last, out));
+                    self.call(now, cork, codec, |endpoint, out| endpoint.on_piece(copy.get(), is_last, out));
                     if !is_last {
                         continue;
                     }
@@ -280,17 +288,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
     }
 
     /// Lets the endpoint fill the output, and writes it, as long as the peer takes it; a few times, then others.
-    fn fill(&mut self, cx: &mut Context<'_>, now: Duration, cork: &mut Vec<u8>) -> Result<(), Stop> {
+    fn fill(&mut self, cx: &mut Context<'_>, now: Duration, b: &mut Buffers) -> Result<(), Stop> {
         const ROUNDS: u32 = 4;
         for _ in 0..ROUNDS {
             if self.pending.is_some() || self.connection.state() != State::Open {
                 return Ok(());
             }
-            self.call(now, cork, Endpoint::on_writable);
-            if cork.len() < WRITE_QUANTUM_BYTES {
+            self.call(now, &mut b.cork, &mut b.codec, Endpoint::on_writable);
+            if b.cork.len() < WRITE_QUANTUM_BYTES {
                 return Ok(());
             }
-            self.flush(cx, now, cork)?;
+            self.flush(cx, now, &mut b.cork)?;
         }
         self.signal.raise(WOKEN);
         Ok(())

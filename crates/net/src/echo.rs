@@ -85,7 +85,11 @@ impl Site for Echo {
         if !is_websocket_request(request.head) {
             return Answer::text(StatusCode::OK, "This is an echo server. Open a WebSocket.\n");
         }
-        let offer = ServerOffer { subprotocols: &[SUBPROTOCOL], ..ServerOffer::default() };
+        let offer = ServerOffer {
+            subprotocols: &[SUBPROTOCOL],
+            compression: self.config.compression,
+            ..ServerOffer::default()
+        };
         let endpoint = EchoEndpoint::for_path(request.head.path());
         match accept(request.head, &offer) {
             Ok(accepted) => Answer::Upgrade {

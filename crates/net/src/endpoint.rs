@@ -4,6 +4,7 @@ use crate::counters::Counters;
 use crate::limits::WRITE_QUANTUM_BYTES;
 use bytes::Bytes;
 use std::time::Duration;
+use ws::deflate::Codec;
 use ws::{CloseCode, Connection, End, Message, Prepared, SendError, State};
 
 /// The application's side of one connection.
@@ -73,9 +74,9 @@ pub struct Outgoing<'a> {
 /// How an [`Outgoing`] reaches the connection.
 pub(crate) enum Link<'a> {
     /// Directly.
-    Direct(&'a mut Connection),
-    /// Not at all, because the message that is being answered is borrowed from it. A server needs nothing of the
-    /// connection to send a message; a close waits here until the message is given back.
+    Direct(&'a mut Connection, &'a mut Codec),
+    /// Not at all, because the message that is being answered is borrowed from it. A server without compression needs
+    /// nothing of the connection to send a message; a close waits here until the message is given back.
     Reply {
         /// The connection's state when the message came.
         state: State,
@@ -89,9 +90,19 @@ impl Outgoing<'_> {
     /// waits in memory, up to `pending_bytes_max`.
     pub fn send(&mut self, message: Message<'_>) -> Result<(), SendError> {
         match &mut self.link {
-            Link::Direct(connection) => connection.send(message, self.cork)?,
+            Link::Direct(connection, codec) => connection.send(message, self.cork, codec)?,
             Link::Reply { state: State::Open, .. } => message.write_unmasked(self.cork),
             Link::Reply { .. } => return Err(SendError::NotOpen),
+        }
+        self.counters.messages_out.add(1);
+        Ok(())
+    }
+
+    /// Sends a message that is never compressed, because it carries a secret: see [`ws::Connection::send_plain`].
+    pub fn send_plain(&mut self, message: Message<'_>) -> Result<(), SendError> {
+        match &mut self.link {
+            Link::Direct(connection, _) => connection.send_plain(message, self.cork)?,
+            Link::Reply { .. } => return self.send(message),
         }
         self.counters.messages_out.add(1);
         Ok(())
@@ -102,7 +113,7 @@ impl Outgoing<'_> {
     /// that is being received whole, in [`on_message`](Endpoint::on_message).
     pub fn send_piece(&mut self, piece: Message<'_>, is_last: bool) -> Result<(), SendError> {
         match &mut self.link {
-            Link::Direct(connection) => connection.send_piece(piece, is_last, self.cork)?,
+            Link::Direct(connection, _) => connection.send_piece(piece, is_last, self.cork)?,
             Link::Reply { .. } => return Err(SendError::MessageUnfinished),
         }
         self.counters.messages_out.add(u64::from(is_last));
@@ -112,7 +123,7 @@ impl Outgoing<'_> {
     /// Sends a message that was encoded before, for many receivers.
     pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
         match &mut self.link {
-            Link::Direct(connection) => connection.send_prepared(prepared, self.cork)?,
+            Link::Direct(connection, codec) => connection.send_prepared(prepared, self.cork, codec)?,
             Link::Reply { .. } => return self.send_frame_bytes(prepared.bytes()),
         }
         self.counters.messages_out.add(1);
@@ -132,7 +143,7 @@ impl Outgoing<'_> {
     /// Starts the closing handshake. Nothing can be sent after it.
     pub fn close(&mut self, code: CloseCode, reason: &str) {
         match &mut self.link {
-            Link::Direct(connection) => connection.close(self.now, code, reason, self.cork),
+            Link::Direct(connection, _) => connection.close(self.now, code, reason, self.cork),
             Link::Reply { state, close } if *state == State::Open => {
                 *state = State::Closing;
                 *close = Some((code, reason.into()));
@@ -157,7 +168,7 @@ impl Outgoing<'_> {
     /// Whether messages can be sent.
     pub fn state(&self) -> State {
         match &self.link {
-            Link::Direct(connection) => connection.state(),
+            Link::Direct(connection, _) => connection.state(),
             Link::Reply { state, .. } => *state,
         }
     }

@@ -89,7 +89,8 @@ where
                 if accepted.write_response(&[], &mut answer).is_err() || wire.write(&answer).await.is_err() {
                     return;
                 }
-                let connection = Connection::new(Role::Server, config, clock::now(), [0; 2]);
+                let connection = Connection::new(Role::Server, config, clock::now(), [0; 2])
+                    .with_compression(accepted.compression);
                 let driver = Driver::new(local, wire.io, connection, wire.ahead, endpoint);
                 drop(tokio::task::spawn_local(seat.occupy(driver)));
                 return;

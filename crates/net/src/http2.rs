@@ -255,7 +255,8 @@ impl<S: Site, Io: AsyncRead + AsyncWrite + Unpin> Carrier<S, Io> {
         let Some(send) = answer::open(respond, &accepted) else { return };
         self.visit = None;
         let stream = Http2Stream::new(send, body);
-        let connection = Connection::new(Role::Server, config, clock::now(), [0; 2]);
+        let connection = Connection::new(Role::Server, config, clock::now(), [0; 2])
+            .with_compression(accepted.compression);
         let driver = Driver::new(Rc::clone(&self.local), stream, connection, Vec::new(), endpoint);
         drop(tokio::task::spawn_local(seat.occupy(driver)));
     }

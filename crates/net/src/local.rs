@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use ws::Message;
+use ws::deflate::Codec;
 
 /// The shared part of one worker, or of one thread that dials. Never leaves its thread.
 pub struct Local {
@@ -35,11 +36,14 @@ pub(crate) struct Buffers {
     pub(crate) read: Box<[u8]>,
     /// What this turn wants to write.
     pub(crate) cork: Vec<u8>,
-    /// The message that a client's endpoint looks at.
+    /// The message that the endpoint looks at, where it cannot look at the connection's own.
     pub(crate) message: MessageCopy,
+    /// What compresses and inflates. Empty until a connection uses it.
+    pub(crate) codec: Codec,
 }
 
-/// A copy of one message, so that the connection is free to mask what the endpoint answers. Servers do without.
+/// A copy of one message, so that the connection is free to mask or compress what the endpoint answers. Servers without
+/// compression do without.
 #[derive(Default)]
 pub(crate) struct MessageCopy {
     text: String,
@@ -67,7 +71,7 @@ impl Buffers {
     fn new() -> Box<Self> {
         let read = vec![0; READ_BUFFER_BYTES].into_boxed_slice();
         let cork = Vec::with_capacity(2 * WRITE_QUANTUM_BYTES);
-        Box::new(Self { read, cork, message: MessageCopy::default() })
+        Box::new(Self { read, cork, message: MessageCopy::default(), codec: Codec::default() })
     }
 }
 

@@ -66,7 +66,11 @@ impl ChatSite {
         if self.draining.load(Ordering::Relaxed) {
             return unavailable("This node is restarting.\n");
         }
-        let offer = ServerOffer { subprotocols: &[chat::protocol::SUBPROTOCOL], subprotocol_required: true };
+        let offer = ServerOffer {
+            subprotocols: &[chat::protocol::SUBPROTOCOL],
+            subprotocol_required: true,
+            compression: self.config.websocket.compression,
+        };
         let accepted = match handshake::accept(request.head, &offer) {
             Ok(accepted) => accepted,
             Err(refusal) => return refused(&refusal),

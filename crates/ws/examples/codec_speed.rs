@@ -12,6 +12,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ws::deflate::Codec;
 use ws::{Config, Connection, Event, Message, Prepared, Role};
 
 const ROUNDS: usize = 300;
@@ -36,9 +37,10 @@ fn main() {
 fn echo(config: &Arc<Config>, message: Message<'_>, in_flight: usize) -> f64 {
     let mut client = Connection::new(Role::Client, Arc::clone(config), Duration::ZERO, [1, 2]);
     let mut server = Connection::new(Role::Server, Arc::clone(config), Duration::ZERO, [0; 2]);
+    let mut codec = Codec::default();
     let mut frames = Vec::new();
     for _ in 0..in_flight {
-        client.send(message, &mut frames).expect("open");
+        client.send(message, &mut frames, &mut codec).expect("open");
     }
     let mut read = frames.clone();
     let mut output = Vec::new();
@@ -47,7 +49,7 @@ fn echo(config: &Arc<Config>, message: Message<'_>, in_flight: usize) -> f64 {
         let mut input = &mut read[..];
         output.clear();
         let mut messages = 0;
-        while let Some(event) = server.receive(Duration::from_secs(1), &mut input, &mut output) {
+        while let Some(event) = server.receive(Duration::from_secs(1), &mut input, &mut output, &mut codec) {
             if let Event::Message(message) = event {
                 message.write_unmasked(&mut output);
                 messages += 1;
@@ -61,10 +63,11 @@ fn echo(config: &Arc<Config>, message: Message<'_>, in_flight: usize) -> f64 {
 /// Nanoseconds per message of a client that sends.
 fn client_send(config: &Arc<Config>, message: Message<'_>) -> f64 {
     let mut client = Connection::new(Role::Client, Arc::clone(config), Duration::ZERO, [1, 2]);
+    let mut codec = Codec::default();
     let mut output = Vec::new();
     best_of_rounds(message.payload().len(), 1, || {
         output.clear();
-        client.send(black_box(message), &mut output).expect("open");
+        client.send(black_box(message), &mut output, &mut codec).expect("open");
         black_box(&output);
     })
 }
@@ -73,10 +76,11 @@ fn client_send(config: &Arc<Config>, message: Message<'_>) -> f64 {
 fn broadcast(config: &Arc<Config>, message: Message<'_>) -> f64 {
     let mut server = Connection::new(Role::Server, Arc::clone(config), Duration::ZERO, [0; 2]);
     let prepared = Prepared::new(message);
+    let mut codec = Codec::default();
     let mut output = Vec::new();
     best_of_rounds(message.payload().len(), 1, || {
         output.clear();
-        server.send_prepared(black_box(&prepared), &mut output).expect("open");
+        server.send_prepared(black_box(&prepared), &mut output, &mut codec).expect("open");
         black_box(&output);
     })
 }

@@ -26,6 +26,11 @@ pub(crate) struct Assembly {
 enum Body {
     Text(TextBuffer),
     Binary(Vec<u8>),
+    /// The data of a compressed message.
+    Compressed {
+        data: Vec<u8>,
+        is_text: bool,
+    },
     /// A message that is given out in pieces, of which nothing is kept.
     Passing(Passing),
 }
@@ -47,6 +52,22 @@ impl Default for Body {
 }
 
 impl Assembly {
+    /// Starts a compressed message.
+    pub(crate) fn start_compressed(&mut self, is_text: bool) {
+        self.start(false);
+        if let Body::Binary(storage) = std::mem::take(&mut self.body) {
+            self.body = Body::Compressed { data: storage, is_text };
+        }
+    }
+
+    /// The data of a compressed message and whether it is a text, if it is compressed.
+    pub(crate) fn compressed(&self) -> Option<(&[u8], bool)> {
+        match &self.body {
+            Body::Compressed { data, is_text } => Some((data, *is_text)),
+            Body::Text(_) | Body::Binary(_) | Body::Passing(_) => None,
+        }
+    }
+
     /// Starts a message of which nothing is to be kept.
     pub(crate) fn start_passing(&mut self, is_text: bool) {
         self.body = Body::Passing(Passing { is_text, bytes: 0, partial: Partial::default() });
@@ -62,7 +83,7 @@ impl Assembly {
     pub(crate) fn passing(&mut self) -> Option<&mut Passing> {
         match &mut self.body {
             Body::Passing(passing) => Some(passing),
-            Body::Text(_) | Body::Binary(_) => None,
+            Body::Text(_) | Body::Binary(_) | Body::Compressed { .. } => None,
         }
     }
 
@@ -70,7 +91,7 @@ impl Assembly {
     pub(crate) fn start(&mut self, is_text: bool) {
         let mut storage = match std::mem::take(&mut self.body) {
             Body::Text(text) => text.into_storage(),
-            Body::Binary(bytes) => bytes,
+            Body::Binary(bytes) | Body::Compressed { data: bytes, .. } => bytes,
             Body::Passing(_) => Vec::new(),
         };
         storage.clear();
@@ -82,7 +103,7 @@ impl Assembly {
     pub(crate) fn len(&self) -> u64 {
         match &self.body {
             Body::Text(text) => text.len() as u64,
-            Body::Binary(bytes) => bytes.len() as u64,
+            Body::Binary(bytes) | Body::Compressed { data: bytes, .. } => bytes.len() as u64,
             Body::Passing(passing) => passing.bytes,
         }
     }
@@ -91,7 +112,7 @@ impl Assembly {
     pub(crate) fn capacity(&self) -> usize {
         match &self.body {
             Body::Text(text) => text.capacity(),
-            Body::Binary(bytes) => bytes.capacity(),
+            Body::Binary(bytes) | Body::Compressed { data: bytes, .. } => bytes.capacity(),
             Body::Passing(_) => 0,
         }
     }
@@ -109,14 +130,14 @@ impl Assembly {
             let additional = announced.min(doubled).max(payload.len());
             match &mut self.body {
                 Body::Text(text) => text.reserve_exact(additional),
-                Body::Binary(bytes) => bytes.reserve_exact(additional),
+                Body::Binary(bytes) | Body::Compressed { data: bytes, .. } => bytes.reserve_exact(additional),
                 Body::Passing(_) => {}
             }
         }
         self.frame_bytes_left -= payload.len() as u64;
         match &mut self.body {
             Body::Text(text) => text.push(payload),
-            Body::Binary(bytes) => {
+            Body::Binary(bytes) | Body::Compressed { data: bytes, .. } => {
                 bytes.extend_from_slice(payload);
                 Ok(())
             }
@@ -128,7 +149,7 @@ impl Assembly {
     pub(crate) fn message(&self) -> Result<Message<'_>, NotUtf8> {
         match &self.body {
             Body::Text(text) => text.finish().map(Message::Text),
-            Body::Binary(bytes) => Ok(Message::Binary(bytes)),
+            Body::Binary(bytes) | Body::Compressed { data: bytes, .. } => Ok(Message::Binary(bytes)),
             Body::Passing(passing) => passing.partial.text().map(Message::Text),
         }
     }

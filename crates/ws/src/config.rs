@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::deflate;
+
 /// How much one peer may ask of us. Each limit names its unit, and the close code that answers when it is reached.
 ///
 /// The defaults suit a server on the open internet. Memory for a message grows with the bytes that have arrived, never
@@ -11,7 +13,7 @@ pub struct Limits {
     /// Longest payload of one data frame, in bytes. Answer: 1009, from the header alone. Default: 1 MiB.
     pub frame_bytes_max: u64,
     /// Longest message, all its fragments together, in bytes. Answer: 1009, from the header that would pass the limit.
-    /// Default: 1 MiB.
+    /// A compressed message keeps to it compressed and inflated. Default: 1 MiB.
     pub message_bytes_max: usize,
     /// Longest message that is received in pieces, in bytes, in place of `frame_bytes_max` and `message_bytes_max`: see
     /// [`Connection::receive_in_pieces`](crate::Connection::receive_in_pieces). Nothing of it is kept, so `u64::MAX` is a
@@ -62,6 +64,10 @@ pub struct Config {
     /// in which the shell does not read, because the peer does not take its answers, counts. For a message that is received
     /// in pieces it is the time from one piece to the next.
     pub message_timeout: Duration,
+    /// When messages are compressed, and how much may be inflated, if the opening handshake agreed on compression. Give
+    /// the same to the handshake: [`ServerOffer`](crate::handshake::ServerOffer) or
+    /// [`ClientOffer`](crate::handshake::ClientOffer). Default: off.
+    pub compression: deflate::Policy,
 }
 
 impl Default for Config {
@@ -72,6 +78,7 @@ impl Default for Config {
             pong_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
             message_timeout: Duration::from_secs(60),
+            compression: deflate::Policy::default(),
         }
     }
 }

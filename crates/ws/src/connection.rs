@@ -1,7 +1,9 @@
 //! One WebSocket after its handshake: what an application says to it, and what time does to it.
 //!
-//! What it says to the peer is in [`send`], what the peer's bytes do to it in [`receive`], [`data`] and [`control`].
+//! What it says to the peer is in [`send`], what the peer's bytes do to it in [`receive`], [`data`] and [`control`];
+//! [`compression`] is between them and the codec.
 
+mod compression;
 mod control;
 mod data;
 mod receive;
@@ -14,10 +16,12 @@ use crate::assembly::Assembly;
 use crate::budget::Budget;
 use crate::close::{CloseCode, CloseFrame, CloseReason};
 use crate::config::Config;
+use crate::deflate::Parameters;
 use crate::end::{End, Side, Timeout};
 use crate::frame::{self, CONTROL_BYTES_MAX, FIN, HEADER_BYTES_MAX, Opcode};
 use crate::keepalive::{Due, Keepalive};
 use crate::mask::MaskKeys;
+use compression::Compression;
 use control::ControlFrame;
 use receive::Phase;
 use send::Sending;
@@ -135,6 +139,8 @@ pub struct Connection {
     /// The control frame that arrives in pieces.
     control: Option<Box<ControlFrame>>,
     ending: Option<Box<Ending>>,
+    /// Present if compression was agreed on.
+    compression: Option<Box<Compression>>,
     /// The beginning of a header whose rest has not arrived.
     header: [u8; HEADER_BYTES_MAX],
     header_bytes: u8,
@@ -180,6 +186,7 @@ impl Connection {
             assembly: None,
             control: None,
             ending: None,
+            compression: None,
             header: [0; HEADER_BYTES_MAX],
             header_bytes: 0,
             phase: Phase::Ready,
@@ -190,10 +197,20 @@ impl Connection {
         }
     }
 
+    /// The same with what the opening handshake agreed on about compression; `None` changes nothing. What is worth
+    /// compressing, and how much the peer may have inflated, is in [`Config::compression`].
+    #[must_use]
+    pub fn with_compression(mut self, parameters: Option<Parameters>) -> Self {
+        let role = self.role();
+        self.compression = parameters.map(|parameters| Box::new(Compression::new(parameters, role)));
+        self
+    }
+
     /// From the next message on, gives out messages in pieces as they arrive ([`Event::Piece`]), and keeps nothing of them;
     /// or, with `false`, whole again. For messages that are too big for memory, or worth starting on before their end.
     ///
-    /// `streamed_bytes_max` is then the limit of a message, and `message_timeout` that of each piece.
+    /// `streamed_bytes_max` is then the limit of a message, and `message_timeout` that of each piece. A compressed message
+    /// still comes as one piece, for it is inflated as a whole, and `message_bytes_max` is its limit.
     pub fn receive_in_pieces(&mut self, in_pieces: bool) {
         self.in_pieces = in_pieces;
     }
@@ -280,17 +297,26 @@ impl Connection {
         &self.config
     }
 
+    /// Whether messages may be compressed on their way to the peer. If not, then what [`Message::write_unmasked`] and
+    /// [`Prepared::bytes`](crate::Prepared::bytes) give is all that a server has to send.
+    #[inline]
+    pub fn compresses(&self) -> bool {
+        self.compression.is_some()
+    }
+
     /// Which end this is.
     pub fn role(&self) -> Role {
         if self.mask_keys.is_some() { Role::Client } else { Role::Server }
     }
 
-    /// Heap memory that the connection holds at the moment for messages and control frames in pieces, in bytes.
+    /// Heap memory that the connection holds at the moment for messages and control frames in pieces and for compression,
+    /// in bytes.
     pub fn buffered_bytes(&self) -> usize {
         let assembly =
             self.assembly.as_ref().map_or(0, |assembly| size_of::<Assembly>() + assembly.capacity());
         let control = self.control.as_ref().map_or(0, |_| size_of::<ControlFrame>());
-        assembly + control
+        let compression = self.compression.as_ref().map_or(0, |compression| compression.allocated_bytes());
+        assembly + control + compression
     }
 
     fn write_close(&mut self, frame: CloseFrame<'_>, output: &mut Vec<u8>) {

@@ -76,6 +76,8 @@ pub enum Violation {
     MessageInterrupted,
     /// Text that is not UTF-8 (section 8.1).
     TextNotUtf8,
+    /// A compressed message that cannot be inflated (RFC 7692 section 7.2.2).
+    CompressionInvalid,
     /// A Close frame with a body of one byte (section 5.5.1).
     CloseBodyTooShort,
     /// A Close frame with a code that may not travel (section 7.4).
@@ -88,7 +90,9 @@ impl Violation {
     /// The close code that answers.
     pub fn code(self) -> CloseCode {
         match self {
-            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::TextNotUtf8 | Self::CompressionInvalid | Self::CloseReasonNotUtf8 => {
+                CloseCode::INVALID_PAYLOAD
+            }
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }
@@ -108,6 +112,8 @@ pub enum Limit {
     ControlFrames,
     /// `empty_frames_per_second_max` and `empty_frames_burst_max`
     EmptyFrames,
+    /// [`Policy::inflate`](crate::deflate::Policy::inflate): more was to be inflated than it allows.
+    InflatedBytes,
 }
 
 impl Limit {
@@ -115,7 +121,9 @@ impl Limit {
     pub fn code(self) -> CloseCode {
         match self {
             Self::FrameBytes | Self::MessageBytes => CloseCode::MESSAGE_TOO_BIG,
-            Self::Fragments | Self::ControlFrames | Self::EmptyFrames => CloseCode::POLICY_VIOLATION,
+            Self::Fragments | Self::ControlFrames | Self::EmptyFrames | Self::InflatedBytes => {
+                CloseCode::POLICY_VIOLATION
+            }
         }
     }
 }
@@ -157,6 +165,7 @@ impl fmt::Display for Violation {
             Self::ContinuationWithoutStart => "a continuation continues nothing",
             Self::MessageInterrupted => "a message starts inside another",
             Self::TextNotUtf8 => "text is not UTF-8",
+            Self::CompressionInvalid => "a compressed message is corrupt",
             Self::CloseBodyTooShort => "a close body has one byte",
             Self::CloseCodeInvalid(code) => return write!(f, "close code {code} may not be sent"),
             Self::CloseReasonNotUtf8 => "a close reason is not UTF-8",
@@ -172,6 +181,7 @@ impl fmt::Display for Limit {
             Self::Fragments => "a message has too many fragments",
             Self::ControlFrames => "too many control frames",
             Self::EmptyFrames => "too many empty frames",
+            Self::InflatedBytes => "too much to inflate",
         })
     }
 }

@@ -9,6 +9,8 @@ pub(crate) const CONTROL_BYTES_MAX: usize = 125;
 
 /// In the first byte: the last frame of its message.
 pub(crate) const FIN: u8 = 0x80;
+/// In the first byte: the message is compressed (RFC 7692 section 6).
+pub(crate) const RSV1: u8 = 0x40;
 const RESERVED_BITS: u8 = 0x70;
 const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
@@ -54,6 +56,8 @@ impl Opcode {
 pub(crate) struct Header {
     pub(crate) fin: bool,
     pub(crate) opcode: Opcode,
+    /// Whether the message that begins here is compressed.
+    pub(crate) compressed: bool,
     /// The masking key, if the frame is masked.
     pub(crate) key: Option<[u8; 4]>,
     pub(crate) payload_bytes: u64,
@@ -72,15 +76,16 @@ pub(crate) fn header_bytes(second: u8) -> usize {
 
 impl Header {
     /// Reads a header from the front of `bytes`. Gives `None` while bytes are missing, else the header and its length.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Result<(Self, usize), Violation>> {
+    /// `compression` says whether it was agreed on.
+    pub(crate) fn parse(bytes: &[u8], compression: bool) -> Option<Result<(Self, usize), Violation>> {
         let (&first, &second) = (bytes.first()?, bytes.get(1)?);
         let size = header_bytes(second);
         let bytes = bytes.get(..size)?;
-        Some(Self::check(first, second, &bytes[2..]).map(|header| (header, size)))
+        Some(Self::check(first, second, &bytes[2..], compression).map(|header| (header, size)))
     }
 
-    fn check(first: u8, second: u8, rest: &[u8]) -> Result<Self, Violation> {
-        check_reserved_bits(first)?;
+    fn check(first: u8, second: u8, rest: &[u8], compression: bool) -> Result<Self, Violation> {
+        let compressed = check_reserved_bits(first, compression)?;
         let opcode = Opcode::of(first)?;
         let fin = first & FIN != 0;
         let short = second & LENGTH;
@@ -112,14 +117,18 @@ impl Header {
             return Err(Violation::LengthNotMinimal);
         }
         let key = rest.first_chunk::<4>().copied();
-        Ok(Self { fin, opcode, key, payload_bytes })
+        Ok(Self { fin, opcode, compressed, key, payload_bytes })
     }
 }
 
-/// The one place that judges RSV1 to RSV3. No extension is negotiated, so all three must be zero; an extension that
-/// gives RSV1 a meaning on the first frame of a message will pass that here.
-fn check_reserved_bits(first: u8) -> Result<(), Violation> {
-    if first & RESERVED_BITS == 0 { Ok(()) } else { Err(Violation::ReservedBits) }
+/// The one place that judges RSV1 to RSV3. All three must be zero unless an extension gives them a meaning, and the only
+/// extension gives one to RSV1 of the first frame of a data message: it is compressed. Says whether it is.
+fn check_reserved_bits(first: u8, compression: bool) -> Result<bool, Violation> {
+    match first & RESERVED_BITS {
+        0 => Ok(false),
+        RSV1 if compression && matches!(Opcode::of(first)?, Opcode::Text | Opcode::Binary) => Ok(true),
+        _ => Err(Violation::ReservedBits),
+    }
 }
 
 /// Appends the header of a frame with this first byte. A key makes the frame a masked one.
@@ -149,5 +158,80 @@ pub(crate) fn write_frame(output: &mut Vec<u8>, first: u8, payload: &[u8], key: 
     output.extend_from_slice(payload);
     if let Some(key) = key {
         crate::mask::apply(&mut output[start..], key);
+    }
+}
+
+/// Room for the header of a frame whose payload is made in place, and whose length is known when it is done.
+pub(crate) struct Gap {
+    start: usize,
+    size: usize,
+    key: Option<[u8; 4]>,
+}
+
+impl Gap {
+    /// Leaves room at the end of `output`. The payload is to be appended behind it. A good guess of its length saves moving
+    /// it later.
+    pub(crate) fn open(output: &mut Vec<u8>, payload_bytes_guess: usize, key: Option<[u8; 4]>) -> Self {
+        let start = output.len();
+        write_header(output, 0, payload_bytes_guess, key);
+        Self { start, size: output.len() - start, key }
+    }
+
+    /// Length of the payload that was appended.
+    pub(crate) fn payload_bytes(&self, output: &[u8]) -> usize {
+        output.len() - self.start - self.size
+    }
+
+    /// Writes the header into the room, and masks the payload if there is a key.
+    pub(crate) fn close(self, output: &mut Vec<u8>, first: u8) {
+        let payload_bytes = self.payload_bytes(output);
+        // The header is made behind the payload, and then rotated to its front if it does not fit into the room.
+        let end = output.len();
+        write_header(output, first, payload_bytes, self.key);
+        let size = output.len() - end;
+        let (start, room) = (self.start, self.size);
+        if size == room {
+            output.copy_within(end.., start);
+            output.truncate(end);
+        } else {
+            output.copy_within(start + room..end + size, start);
+            output.truncate(end + size - room);
+            output[start..].rotate_right(size);
+        }
+        if let Some(key) = self.key {
+            crate::mask::apply(&mut output[start + size..], key);
+        }
+    }
+}
+
+/// The payload of a whole unmasked frame.
+pub(crate) fn payload_of(frame: &[u8]) -> &[u8] {
+    let header = frame.get(1).map_or(0, |&second| header_bytes(second));
+    frame.get(header..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_gives_the_same_frame_whatever_was_guessed() {
+        for length in [0, 1, 125, 126, 1000, 65_535, 65_536, 70_000] {
+            for guess in [0, 126, 65_536] {
+                for key in [None, Some([1, 2, 3, 4])] {
+                    let payload: Vec<u8> = (0..length).map(|i| i as u8).collect();
+                    let (mut expected, mut output) = (b"before".to_vec(), b"before".to_vec());
+                    write_frame(&mut expected, 0xc1, &payload, key);
+                    let gap = Gap::open(&mut output, guess, key);
+                    output.extend_from_slice(&payload);
+                    assert_eq!(gap.payload_bytes(&output), length);
+                    gap.close(&mut output, 0xc1);
+                    assert!(output == expected, "length {length}, guess {guess}, key {key:?}");
+                    if key.is_none() {
+                        assert_eq!(payload_of(&output[6..]), payload);
+                    }
+                }
+            }
+        }
     }
 }

@@ -37,6 +37,11 @@ impl Keepalive {
         self.heard = now;
     }
 
+    /// When the peer was last heard.
+    pub(crate) fn last_heard(&self) -> Duration {
+        self.heard
+    }
+
     pub(crate) fn rtt(&self) -> Option<Duration> {
         self.rtt
     }

@@ -21,18 +21,19 @@
 //! let now = Duration::ZERO; // Monotonic time since any origin.
 //! let mut server = Connection::new(Role::Server, Arc::new(Config::default()), now, [0; 2]);
 //! let mut output = Vec::new();
+//! let mut codec = ws::deflate::Codec::default(); // One for each worker: it serves all its connections.
 //!
 //! // The masked frame "Hello" of RFC 6455 section 5.7, as a socket would deliver it.
 //! let mut read = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
 //! let mut input = &mut read[..];
-//! while let Some(event) = server.receive(now, &mut input, &mut output) {
+//! while let Some(event) = server.receive(now, &mut input, &mut output, &mut codec) {
 //!     match event {
 //!         Event::Message(Message::Text(text)) => assert_eq!(text, "Hello"),
 //!         Event::Message(Message::Binary(_)) | Event::Piece { .. } => {}
 //!         Event::Ping(_) | Event::Pong { .. } | Event::Close(_) => {}
 //!     }
 //! }
-//! server.send(Message::Text("Hello"), &mut output).unwrap();
+//! server.send(Message::Text("Hello"), &mut output, &mut codec).unwrap();
 //! assert_eq!(output, b"\x81\x05Hello");
 //!
 //! // Then: write `output` to the socket; close the transport if `state()` is `Closed`;

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ws::deflate::{Codec, Parameters};
 use ws::{Config, Connection, Event, Message, Prepared, Role};
 
 thread_local! {
@@ -47,49 +48,74 @@ struct Echo {
     prepared: Prepared,
     to_server: Vec<u8>,
     to_client: Vec<u8>,
+    /// Where the server keeps a message while it answers compressed.
+    copy: Vec<u8>,
+    /// The worker's codec, which both ends share here.
+    codec: Codec,
 }
 
 impl Echo {
-    fn new() -> Self {
+    fn new(parameters: Option<Parameters>) -> Self {
         let config = Arc::new(Config::default());
+        let client = Connection::new(Role::Client, Arc::clone(&config), Duration::ZERO, [1, 2]);
+        let server = Connection::new(Role::Server, config, Duration::ZERO, [0; 2]);
         Self {
-            client: Connection::new(Role::Client, Arc::clone(&config), Duration::ZERO, [1, 2]),
-            server: Connection::new(Role::Server, config, Duration::ZERO, [0; 2]),
-            prepared: Prepared::text("to all"),
+            client: client.with_compression(parameters),
+            server: server.with_compression(parameters),
+            prepared: Prepared::text(&"to all of you ".repeat(10)),
             to_server: Vec::new(),
             to_client: Vec::new(),
+            copy: Vec::new(),
+            codec: Codec::default(),
         }
     }
 
     /// One round of traffic. The read is cut in the middle of a message, as happens when a buffer is full.
     fn round(&mut self, now: Duration, text: &str, bytes: &[u8], cut: usize) -> usize {
-        self.to_server.clear();
-        self.to_client.clear();
-        self.client.send(Message::Text(text), &mut self.to_server).expect("open");
-        self.client.ping(now, b"ping", &mut self.to_server).expect("open");
-        self.client.send(Message::Binary(bytes), &mut self.to_server).expect("open");
-        let cut = cut % self.to_server.len();
-        let (first, second) = self.to_server.split_at_mut(cut);
+        let Self { client, server, prepared, to_server, to_client, copy, codec } = self;
+        to_server.clear();
+        to_client.clear();
+        client.send(Message::Text(text), to_server, codec).expect("open");
+        client.ping(now, b"ping", to_server).expect("open");
+        client.send(Message::Binary(bytes), to_server, codec).expect("open");
+        let cut = cut % to_server.len();
+        let (first, second) = to_server.split_at_mut(cut);
         for mut input in [first, second] {
-            while let Some(event) = self.server.receive(now, &mut input, &mut self.to_client) {
-                if let Event::Message(message) = event {
-                    message.write_unmasked(&mut self.to_client);
+            let compresses = server.compresses();
+            while let Some(event) = server.receive(now, &mut input, to_client, codec) {
+                match event {
+                    Event::Message(message) if !compresses => message.write_unmasked(to_client),
+                    Event::Message(message) => {
+                        copy.clear();
+                        copy.extend_from_slice(message.payload());
+                        server.send(Message::Binary(copy), to_client, codec).expect("open");
+                    }
+                    _ => {}
                 }
             }
         }
-        self.server.send_prepared(&self.prepared, &mut self.to_client).expect("open");
-        let mut input = &mut self.to_client[..];
+        server.send_prepared(prepared, to_client, codec).expect("open");
+        let mut input = &mut to_client[..];
         let mut events = 0;
-        while self.client.receive(now, &mut input, &mut self.to_server).is_some() {
+        while client.receive(now, &mut input, to_server, codec).is_some() {
             events += 1;
         }
         events
     }
 }
 
-#[test]
-fn a_message_in_steady_state_allocates_nothing() {
-    let mut echo = Echo::new();
+/// Agreed on with the same conditions in both directions.
+fn parameters(takeover: bool, window_bits: u8) -> Parameters {
+    Parameters {
+        server_no_context_takeover: !takeover,
+        client_no_context_takeover: !takeover,
+        server_max_window_bits: window_bits,
+        client_max_window_bits: window_bits,
+    }
+}
+
+fn check_steady_state(agreed: Option<Parameters>) {
+    let mut echo = Echo::new(agreed);
     let text = "κόσμε".repeat(20);
     let bytes = [7; 300];
     let mut now = Duration::ZERO;
@@ -101,8 +127,22 @@ fn a_message_in_steady_state_allocates_nothing() {
     };
     rounds(1000);
     let before = ALLOCATIONS.get();
-    rounds(10_000);
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    rounds(5_000);
+    assert_eq!(ALLOCATIONS.get() - before, 0, "{agreed:?}");
+}
+
+#[test]
+fn a_message_in_steady_state_allocates_nothing() {
+    check_steady_state(None);
+}
+
+#[test]
+fn a_compressed_message_in_steady_state_allocates_nothing() {
+    for takeover in [false, true] {
+        for window_bits in [8, 11, 15] {
+            check_steady_state(Some(parameters(takeover, window_bits)));
+        }
+    }
 }
 
 #[test]
@@ -112,4 +152,29 @@ fn a_connection_that_waits_owns_no_heap_memory() {
     let server = Connection::new(Role::Server, config, Duration::ZERO, [0; 2]);
     assert_eq!(ALLOCATIONS.get() - before, 0);
     assert_eq!(server.buffered_bytes(), 0);
+}
+
+#[test]
+fn z05_what_compression_costs_a_connection_is_known() {
+    let config = Arc::new(Config::default());
+    let server = || Connection::new(Role::Server, Arc::clone(&config), Duration::ZERO, [0; 2]);
+    // An allocator adds 8 bytes or rounds up to 16, so that 48 bytes cost no more than 64.
+    let without = server().with_compression(Some(parameters(false, 15)));
+    assert!(without.buffered_bytes() <= 48, "{}", without.buffered_bytes());
+
+    let mut codec = Codec::default();
+    let mut server = server().with_compression(Some(parameters(true, 10)));
+    let mut client = Connection::new(Role::Client, Arc::clone(&config), Duration::ZERO, [1, 2])
+        .with_compression(Some(parameters(true, 10)));
+    let mut wire = Vec::new();
+    for i in 0..100 {
+        let text = format!("a message that is not quite like the others, {i} ").repeat(100);
+        server.send(Message::Text(&text), &mut wire, &mut codec).expect("open");
+        let (mut discarded, mut from_client) = (Vec::new(), Vec::new());
+        client.send(Message::Text(&text), &mut from_client, &mut codec).expect("open");
+        let _ = server.receive(Duration::ZERO, &mut &mut from_client[..], &mut discarded, &mut codec);
+    }
+    let windows = 2 * 1024;
+    assert!(server.buffered_bytes() >= windows);
+    assert!(server.buffered_bytes() <= windows + 160, "{}", server.buffered_bytes());
 }

@@ -9,6 +9,7 @@ use chat::event::Event;
 use chat::hub::{ConnectionId, Sink};
 use std::sync::Arc;
 use std::time::Duration;
+use ws::deflate::Codec;
 use ws::{CloseCode, Connection, Message, Prepared, Role, State};
 
 /// Bytes that the server adds to a connection's output in one go.
@@ -95,7 +96,7 @@ impl World {
                 (Output::Text(text), Some(link)) => {
                     self.trace.line(self.now, format_args!("device {device} > {text}"));
                     // It fails only after a Close frame; then the client hears of the end soon.
-                    let _ = link.client.send(Message::Text(&text), &mut bytes);
+                    let _ = link.client.send(Message::Text(&text), &mut bytes, &mut self.codec);
                 }
                 (Output::Close, Some(link)) => {
                     link.client.close(self.now, CloseCode::NORMAL, "", &mut bytes);
@@ -149,7 +150,7 @@ impl World {
         let mut arrived = link.down.read();
         let (device, mut replies) = (link.device, Vec::new());
         let mut input = &mut arrived.bytes[..];
-        while let Some(event) = link.client.receive(self.now, &mut input, &mut replies) {
+        while let Some(event) = link.client.receive(self.now, &mut input, &mut replies, &mut self.codec) {
             if let ws::Event::Message(Message::Text(text)) = event {
                 self.trace.line(self.now, format_args!("device {device} < {text}"));
                 if text.starts_with(r#"{"t":"error""#) && text.contains(r#""rate_limited""#) {
@@ -223,6 +224,7 @@ impl World {
         let mut output = ServerOutput {
             quantum: if full { 0 } else { QUANTUM_BYTES },
             connection: &mut link.server,
+            codec: &mut self.codec,
             bytes: Vec::new(),
             mischief: &mut link.mischief,
             random: &mut self.random,
@@ -257,7 +259,7 @@ impl World {
         let Some(worker) = self.node.workers.get_mut(link.worker) else { return };
         let (mut arrived, mut replies) = (link.up.read(), Vec::new());
         let mut input = &mut arrived.bytes[..];
-        while let Some(event) = link.server.receive(self.now, &mut input, &mut replies) {
+        while let Some(event) = link.server.receive(self.now, &mut input, &mut replies, &mut self.codec) {
             match event {
                 ws::Event::Message(Message::Text(text)) => worker.hub.receive(now, link.id, text),
                 ws::Event::Message(Message::Binary(_)) => worker.hub.receive_binary(link.id),
@@ -402,6 +404,7 @@ impl World {
 struct ServerOutput<'a> {
     quantum: usize,
     connection: &'a mut Connection,
+    codec: &'a mut Codec,
     bytes: Vec<u8>,
     mischief: &'a mut Mischief,
     random: &'a mut Random,
@@ -424,7 +427,7 @@ impl Sink for ServerOutput<'_> {
     fn text(&mut self, text: &str) {
         self.mischief.resumed |= text.starts_with(r#"{"t":"resumed""#);
         // It fails only after a Close frame, when nothing more is owed.
-        let _ = self.connection.send(Message::Text(text), &mut self.bytes);
+        let _ = self.connection.send(Message::Text(text), &mut self.bytes, self.codec);
     }
 
     fn event(&mut self, event: &Arc<Event>) {

@@ -256,6 +256,8 @@ struct World {
     store: Store,
     node: Node,
     links: BTreeMap<LinkId, Link>,
+    /// Nothing is compressed in this world, but every connection asks for one.
+    codec: ws::deflate::Codec,
     next_link: LinkId,
     devices: Vec<DeviceState>,
     rooms: Vec<String>,
@@ -294,6 +296,7 @@ impl World {
             store: Store::new(ledger, queue_max),
             node: Node::default(),
             links: BTreeMap::new(),
+            codec: ws::deflate::Codec::default(),
             next_link: 0,
             devices,
             rooms,

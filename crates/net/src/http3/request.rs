@@ -170,7 +170,8 @@ impl<S: Site> Exchange<S> {
         }
         *busy.0.visit.borrow_mut() = None;
         let stream = Http3Stream::new(busy.0.session.quic.clone(), send, receive, reader);
-        let connection = Connection::new(Role::Server, config, clock::now(), [0; 2]);
+        let connection = Connection::new(Role::Server, config, clock::now(), [0; 2])
+            .with_compression(accepted.compression);
         let driver = Driver::new(local, stream, connection, ahead, endpoint);
         drop(tokio::task::spawn_local(busy.with(seat.occupy(driver))));
     }

@@ -45,7 +45,8 @@ where
         if !is_websocket_request(request.head) {
             return Answer::text(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket endpoint.\n");
         }
-        match accept(request.head, &ServerOffer::default()) {
+        let offer = ServerOffer { compression: self.config.compression, ..ServerOffer::default() };
+        match accept(request.head, &offer) {
             Ok(accepted) => {
                 let run = Rc::clone(&self.run);
                 Answer::websocket(accepted, Arc::clone(&self.config), move |socket| run(socket))

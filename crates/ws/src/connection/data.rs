@@ -45,10 +45,11 @@ impl Connection {
         let limits = &self.config.limits;
         let assembly = self.assembly.get_or_insert_default();
         let is_text = header.opcode == Opcode::Text;
-        match (starts, self.in_pieces) {
-            (true, true) => assembly.start_passing(is_text),
-            (true, false) => assembly.start(is_text),
-            (false, _) => {}
+        match (starts, header.compressed, self.in_pieces) {
+            (true, true, _) => assembly.start_compressed(is_text),
+            (true, false, true) => assembly.start_passing(is_text),
+            (true, false, false) => assembly.start(is_text),
+            (false, _, _) => {}
         }
         assembly.frames = assembly.frames.saturating_add(1);
         assembly.frame_bytes_left = header.payload_bytes;
@@ -67,7 +68,7 @@ impl Connection {
     fn check_data_limits(&mut self, now: Duration, header: &Header) -> Result<(), End> {
         let limits = &self.config.limits;
         let so_far = self.assembly.as_ref().filter(|_| self.in_message);
-        let passes = so_far.map_or(self.in_pieces, |assembly| assembly.is_passing());
+        let passes = so_far.map_or(self.in_pieces && !header.compressed, |assembly| assembly.is_passing());
         let message_bytes_max =
             if passes { limits.streamed_bytes_max } else { limits.message_bytes_max as u64 };
         if !passes && header.payload_bytes > limits.frame_bytes_max {
@@ -91,6 +92,9 @@ impl Connection {
             mask::apply(payload, key);
         }
         let payload: &'b [u8] = payload;
+        if header.compressed {
+            return Ok(Step::Compressed { data: payload, is_text: header.opcode == Opcode::Text });
+        }
         if header.opcode == Opcode::Binary {
             return Ok(Step::Message(Message::Binary(payload)));
         }

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use super::control::ControlFrame;
-use super::{Connection, Ending, Event, Message};
+use super::{Connection, Ending, Event, Message, State};
+use crate::deflate::Codec;
 use crate::end::{End, Violation};
 use crate::frame::{HEADER_BYTES_MAX, Header};
 use crate::mask;
@@ -40,6 +41,11 @@ pub(super) enum Step<'b> {
     Message(Message<'b>),
     /// A message in the assembly.
     Assembled,
+    /// A compressed message in the input.
+    Compressed {
+        data: &'b [u8],
+        is_text: bool,
+    },
     /// A piece of a message in the input, and whether it is the last.
     Piece(Message<'b>, bool),
     /// A piece that is one character, in the assembly, and whether it is the last.
@@ -56,13 +62,14 @@ impl Connection {
     /// connection is closed; then the input is empty.
     ///
     /// Payload is unmasked where it lies. Bytes of an unfinished frame are kept inside. Answers to the peer (Pong, Close)
-    /// are appended to `output`. A message in the input costs no copy and no allocation.
+    /// are appended to `output`. A message in the input costs no copy and no allocation. A compressed one lies in the codec.
     #[inline]
     pub fn receive<'a, 'b: 'a>(
         &'a mut self,
         now: Duration,
         input: &mut &'b mut [u8],
         output: &mut Vec<u8>,
+        codec: &'a mut Codec,
     ) -> Option<Event<'a>> {
         if !input.is_empty() {
             self.keepalive.heard(now);
@@ -82,7 +89,7 @@ impl Connection {
                 }
             };
         }
-        self.receive_slowly(now, input, output)
+        self.receive_slowly(now, input, output, codec)
     }
 
     /// A message that came as a whole, as it is delivered.
@@ -135,6 +142,7 @@ impl Connection {
         now: Duration,
         input: &mut &'b mut [u8],
         output: &mut Vec<u8>,
+        codec: &'a mut Codec,
     ) -> Option<Event<'a>> {
         let step = match self.step(now, input, output) {
             Ok(step) => step,
@@ -150,7 +158,10 @@ impl Connection {
         match step {
             Step::NeedInput => None,
             Step::Message(message) => Some(self.whole(message)),
-            Step::Assembled => self.assembled().map(Event::Message),
+            Step::Compressed { data, is_text } => {
+                self.deliver_inflated(now, data, is_text, input, output, codec)
+            }
+            Step::Assembled => self.deliver_assembled(now, input, output, codec),
             Step::Piece(piece, is_last) => Some(Event::Piece { piece, is_last }),
             Step::Character(is_last) => self.assembled().map(|piece| Event::Piece { piece, is_last }),
             Step::Ping(payload) => Some(Event::Ping(payload.unwrap_or_else(|| in_control(&self.control)))),
@@ -164,6 +175,47 @@ impl Connection {
                 _ => None,
             },
         }
+    }
+
+    /// Delivers a compressed message that lies in the input.
+    fn deliver_inflated<'a>(
+        &mut self,
+        now: Duration,
+        data: &[u8],
+        is_text: bool,
+        input: &mut &mut [u8],
+        output: &mut Vec<u8>,
+        codec: &'a mut Codec,
+    ) -> Option<Event<'a>> {
+        match self.inflate(now, is_text, data, codec) {
+            Ok(message) => Some(self.whole(message)),
+            Err(end) => {
+                self.fail(end, output);
+                *input = &mut [];
+                None
+            }
+        }
+    }
+
+    /// Delivers the message that lies in the assembly.
+    fn deliver_assembled<'a>(
+        &'a mut self,
+        now: Duration,
+        input: &mut &mut [u8],
+        output: &mut Vec<u8>,
+        codec: &'a mut Codec,
+    ) -> Option<Event<'a>> {
+        // The assembly steps aside, so that the connection is free while its data is inflated.
+        if let Some(assembly) = self.assembly.take_if(|assembly| assembly.compressed().is_some())
+            && let Some((data, is_text)) = assembly.compressed()
+        {
+            let event = self.deliver_inflated(now, data, is_text, input, output, codec);
+            if self.state != State::Closed {
+                self.assembly = Some(assembly);
+            }
+            return event;
+        }
+        self.assembled().map(Event::Message)
     }
 
     /// What lies in the assembly.
@@ -222,7 +274,7 @@ impl Connection {
             self.unfinished_since = now;
         }
         if self.header_bytes == 0
-            && let Some(parsed) = Header::parse(input)
+            && let Some(parsed) = Header::parse(input, self.compression.is_some())
         {
             let (header, size) = parsed.map_err(End::PeerViolated)?;
             take(input, size);
@@ -234,7 +286,9 @@ impl Connection {
             self.header[usize::from(self.header_bytes) % HEADER_BYTES_MAX] = byte;
             self.header_bytes += 1;
             self.phase = Phase::Header;
-            if let Some(parsed) = Header::parse(&self.header[..usize::from(self.header_bytes)]) {
+            if let Some(parsed) =
+                Header::parse(&self.header[..usize::from(self.header_bytes)], self.compression.is_some())
+            {
                 self.header_bytes = 0;
                 let (header, _) = parsed.map_err(End::PeerViolated)?;
                 return Ok(Some(header));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Connection, Message, State};
+use crate::deflate::Codec;
 use crate::frame::{self, CONTROL_BYTES_MAX, FIN, Opcode};
 use crate::prepared::Prepared;
 
@@ -80,13 +81,37 @@ pub(super) enum Sending {
 }
 
 impl Connection {
-    /// Appends a message, as one frame.
+    /// Appends a message, as one frame, compressed if that is agreed on and makes it shorter.
     ///
     /// # Errors
     ///
     /// [`SendError::NotOpen`], [`SendError::MessageUnfinished`]
     #[inline]
-    pub fn send(&mut self, message: Message<'_>, output: &mut Vec<u8>) -> Result<(), SendError> {
+    pub fn send(
+        &mut self,
+        message: Message<'_>,
+        output: &mut Vec<u8>,
+        codec: &mut Codec,
+    ) -> Result<(), SendError> {
+        self.check_sendable()?;
+        if self.compression.is_some() {
+            self.write_message(message, output, codec);
+            return Ok(());
+        }
+        let (opcode, payload) = message.parts();
+        self.write_frame(FIN | opcode as u8, payload, output);
+        Ok(())
+    }
+
+    /// Appends a message, as one frame that is never compressed.
+    ///
+    /// For messages that carry a secret: the length of a compressed message tells something about its text, and if some of
+    /// the text is chosen by an attacker, it can tell the secret.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_plain(&mut self, message: Message<'_>, output: &mut Vec<u8>) -> Result<(), SendError> {
         self.check_sendable()?;
         let (opcode, payload) = message.parts();
         self.write_frame(FIN | opcode as u8, payload, output);
@@ -95,12 +120,23 @@ impl Connection {
 
     /// Appends a message that was encoded before. For a server that is one copy; a client still has to mask it.
     ///
+    /// On a connection with compression it is sent as it was compressed once for all such connections, without reference
+    /// to what this one was sent before.
+    ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
     #[inline]
-    pub fn send_prepared(&mut self, prepared: &Prepared, output: &mut Vec<u8>) -> Result<(), SendError> {
+    pub fn send_prepared(
+        &mut self,
+        prepared: &Prepared,
+        output: &mut Vec<u8>,
+        codec: &mut Codec,
+    ) -> Result<(), SendError> {
         self.check_sendable()?;
+        if self.compression.is_some() && self.write_prepared(prepared, output, codec) {
+            return Ok(());
+        }
         if self.mask_keys.is_none() {
             output.extend_from_slice(prepared.bytes());
         } else {

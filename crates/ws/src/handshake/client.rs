@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::server::{check_headers, write_headers};
 use super::{SUBPROTOCOLS_MAX, VERSION, accept_of, contains_token};
+use crate::deflate;
 use crate::head::{Pseudo, ResponseHead, Version, is_host, is_token};
 
 /// What a client offers, and what else it says in its request.
@@ -16,6 +17,8 @@ pub struct ClientOffer<'a> {
     pub subprotocols: &'a [&'a str],
     /// Additional header fields, such as `Origin` or `Authorization`.
     pub headers: &'a [(&'a str, &'a str)],
+    /// What it offers about compression. Default: nothing.
+    pub compression: deflate::Policy,
 }
 
 /// A handshake that a client has begun: the request to send, and what the answer must contain.
@@ -23,6 +26,7 @@ pub struct ClientOffer<'a> {
 pub struct ClientHandshake {
     opening: Opening,
     subprotocols: Vec<String>,
+    compression: deflate::Policy,
 }
 
 /// The request, in the form that its version of HTTP needs.
@@ -39,6 +43,9 @@ enum Opening {
 pub struct Agreed {
     /// The subprotocol that the server chose among those that were offered. `None` if it chose none.
     pub subprotocol: Option<String>,
+    /// What is agreed on about compression, for
+    /// [`Connection::with_compression`](crate::Connection::with_compression).
+    pub compression: Option<deflate::Parameters>,
 }
 
 /// Why a handshake cannot begin, or why its answer opens no WebSocket.
@@ -66,7 +73,7 @@ pub enum HandshakeError {
     ConnectionMissing,
     /// `Sec-WebSocket-Accept` is missing, repeated, or belongs to another key.
     AcceptInvalid,
-    /// The answer names an extension, and none was offered.
+    /// The answer names an extension or a parameter that was not offered, or is malformed.
     ExtensionNotOffered,
     /// The answer names a subprotocol that was not offered, or several.
     SubprotocolNotOffered,
@@ -84,7 +91,7 @@ impl fmt::Display for HandshakeError {
             Self::UpgradeMissing => "the answer lacks \"Upgrade: websocket\"",
             Self::ConnectionMissing => "the answer lacks \"Connection: Upgrade\"",
             Self::AcceptInvalid => "the answer has a wrong Sec-WebSocket-Accept",
-            Self::ExtensionNotOffered => "the answer names an extension that was not offered",
+            Self::ExtensionNotOffered => "the answer names an extension or a parameter that was not offered",
             Self::SubprotocolNotOffered => "the answer names a subprotocol that was not offered",
         })
     }
@@ -116,7 +123,7 @@ impl ClientHandshake {
         write_headers(offer.headers, &mut request);
         request.extend_from_slice(b"\r\n");
         let opening = Opening::Upgrade { request, accept: accept_of(&key) };
-        Ok(Self { opening, subprotocols: owned(offer.subprotocols) })
+        Ok(Self { opening, subprotocols: owned(offer.subprotocols), compression: offer.compression })
     }
 
     /// A handshake over HTTP/2 or HTTP/3. `secure` says whether there is TLS below, which HTTP/3 always has.
@@ -143,7 +150,7 @@ impl ClientHandshake {
             target: target.to_owned(),
             fields,
         };
-        Ok(Self { opening, subprotocols: owned(offer.subprotocols) })
+        Ok(Self { opening, subprotocols: owned(offer.subprotocols), compression: offer.compression })
     }
 
     /// The bytes to send over HTTP/1.1. Empty for HTTP/2 and HTTP/3.
@@ -187,14 +194,13 @@ impl ClientHandshake {
             Opening::Upgrade { accept, .. } => verify_upgrade(response, accept)?,
             Opening::Connect { .. } => verify_connect(response)?,
         }
-        if response.header_all("sec-websocket-extensions").any(|value| !value.is_empty()) {
-            return Err(HandshakeError::ExtensionNotOffered);
-        }
+        let compression = deflate::verify(response.header_all("sec-websocket-extensions"), &self.compression)
+            .map_err(|_| HandshakeError::ExtensionNotOffered)?;
         let mut chosen = response.header_all("sec-websocket-protocol");
         match (chosen.next(), chosen.next()) {
-            (None, _) => Ok(Agreed { subprotocol: None }),
+            (None, _) => Ok(Agreed { subprotocol: None, compression }),
             (Some(name), None) if self.subprotocols.iter().any(|ours| ours == name) => {
-                Ok(Agreed { subprotocol: Some(name.to_owned()) })
+                Ok(Agreed { subprotocol: Some(name.to_owned()), compression })
             }
             (Some(_), _) => Err(HandshakeError::SubprotocolNotOffered),
         }
@@ -257,6 +263,7 @@ fn negotiated(offer: &ClientOffer<'_>) -> impl Iterator<Item = (&'static str, St
     let subprotocols = (!offer.subprotocols.is_empty()).then(|| offer.subprotocols.join(", "));
     std::iter::once(("Sec-WebSocket-Version", VERSION.to_owned()))
         .chain(subprotocols.map(|list| ("Sec-WebSocket-Protocol", list)))
+        .chain(deflate::offer(&offer.compression).map(|list| ("Sec-WebSocket-Extensions", list)))
 }
 
 fn owned(subprotocols: &[&str]) -> Vec<String> {

@@ -5,8 +5,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::extensions::extensions;
 use super::{SUBPROTOCOLS_MAX, VERSION, accept_of, contains_token};
+use crate::deflate;
 use crate::head::{Framing, RequestHead, Version, is_field_value, is_token, list_members};
 
 /// What a server is ready to agree to.
@@ -16,6 +16,8 @@ pub struct ServerOffer<'a> {
     pub subprotocols: &'a [&'a str],
     /// Whether a client that offers none of them is refused with 400.
     pub subprotocol_required: bool,
+    /// What may be agreed on about compression. Default: nothing.
+    pub compression: deflate::Policy,
 }
 
 /// A handshake that a server accepts.
@@ -26,6 +28,11 @@ pub struct ServerOffer<'a> {
 pub struct Accepted {
     /// The subprotocol to speak.
     pub subprotocol: Option<String>,
+    /// What is agreed on about compression, for
+    /// [`Connection::with_compression`](crate::Connection::with_compression).
+    pub compression: Option<deflate::Parameters>,
+    /// The value of `Sec-WebSocket-Extensions`.
+    extensions: Option<String>,
     /// The value of `Sec-WebSocket-Accept`, which only HTTP/1.1 has.
     accept: Option<String>,
 }
@@ -76,7 +83,7 @@ pub fn is_websocket_request(request: &RequestHead) -> bool {
 }
 
 /// Judges a handshake by every rule of RFC 6455 section 4.2.1, RFC 8441 section 5 or RFC 9220 section 3, and agrees on a
-/// subprotocol.
+/// subprotocol and on compression.
 ///
 /// The rules about the origin of a page (section 10.2) are not here: only the application knows whom it serves.
 pub fn accept(request: &RequestHead, offer: &ServerOffer<'_>) -> Result<Accepted, Refusal> {
@@ -86,8 +93,13 @@ pub fn accept(request: &RequestHead, offer: &ServerOffer<'_>) -> Result<Accepted
     } else {
         Some(accept_of(check_upgrade(request)?))
     };
-    let subprotocol = negotiate(request, offer)?;
-    Ok(Accepted { subprotocol, accept })
+    check_version(request)?;
+    let extensions = request.header_all("sec-websocket-extensions");
+    let agreed = deflate::negotiate(extensions, &offer.compression)
+        .map_err(|_| bad_request("The Sec-WebSocket-Extensions header field is malformed or too long."))?;
+    let (compression, extensions) = agreed.unzip();
+    let subprotocol = choose_subprotocol(request, offer)?;
+    Ok(Accepted { subprotocol, compression, extensions, accept })
 }
 
 /// What is particular to HTTP/1.1. Gives the key.
@@ -141,20 +153,18 @@ fn check_connect(request: &RequestHead) -> Result<(), Refusal> {
     }
 }
 
-/// What every version of HTTP negotiates with the same header fields: version, subprotocol, extensions.
-fn negotiate(request: &RequestHead, offer: &ServerOffer<'_>) -> Result<Option<String>, Refusal> {
+/// "The value of this header field MUST be 13", and there is one (section 4.2.1).
+fn check_version(request: &RequestHead) -> Result<(), Refusal> {
     let mut versions = request.header_all("sec-websocket-version");
     match (versions.next(), versions.next()) {
-        (Some(VERSION), None) => {}
-        (Some(_), None) => {
-            return Err(other_version(request.version()));
-        }
-        (None, _) => return Err(bad_request("The Sec-WebSocket-Version header field is missing.")),
-        (Some(_), Some(_)) => return Err(bad_request("There is more than one Sec-WebSocket-Version.")),
+        (Some(VERSION), None) => Ok(()),
+        (Some(_), None) => Err(other_version(request.version())),
+        (None, _) => Err(bad_request("The Sec-WebSocket-Version header field is missing.")),
+        (Some(_), Some(_)) => Err(bad_request("There is more than one Sec-WebSocket-Version.")),
     }
-    if extensions(request.header_all("sec-websocket-extensions")).any(|extension| extension.is_err()) {
-        return Err(bad_request("The Sec-WebSocket-Extensions header field is malformed or too long."));
-    }
+}
+
+fn choose_subprotocol(request: &RequestHead, offer: &ServerOffer<'_>) -> Result<Option<String>, Refusal> {
     let mut offered = Vec::new();
     for name in request.header_all("sec-websocket-protocol").flat_map(list_members) {
         if offered.len() == SUBPROTOCOLS_MAX || !is_token(name) {
@@ -210,7 +220,8 @@ impl Accepted {
 
     /// The header fields of the answer in HTTP/2 and HTTP/3, with names in lower case.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.subprotocol.iter().map(|subprotocol| ("sec-websocket-protocol", subprotocol.as_str()))
+        let subprotocol = self.subprotocol.iter().map(|value| ("sec-websocket-protocol", value.as_str()));
+        subprotocol.chain(self.extensions.iter().map(|value| ("sec-websocket-extensions", value.as_str())))
     }
 
     /// Appends the answer `101 Switching Protocols` with header fields of the application behind those of the handshake.
@@ -227,6 +238,9 @@ impl Accepted {
         write_headers(&[("Sec-WebSocket-Accept", accept)], output);
         if let Some(subprotocol) = &self.subprotocol {
             write_headers(&[("Sec-WebSocket-Protocol", subprotocol)], output);
+        }
+        if let Some(extensions) = &self.extensions {
+            write_headers(&[("Sec-WebSocket-Extensions", extensions)], output);
         }
         write_headers(headers, output);
         output.extend_from_slice(b"\r\n");

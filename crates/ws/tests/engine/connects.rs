@@ -156,28 +156,32 @@ fn t10_only_an_extended_connect_for_websockets_opens_one() {
 
 #[test]
 fn a_client_and_a_server_agree_over_connect() {
-    let offer = ClientOffer { subprotocols: &["a", "b"], headers: &[("Origin", "https://example.org")] };
+    let offer = ClientOffer {
+        subprotocols: &["a", "b"],
+        headers: &[("Origin", "https://example.org")],
+        ..ClientOffer::default()
+    };
     let client = ClientHandshake::for_connect(true, "example.org:8443", "/chat?x=1", &offer).unwrap();
     assert_eq!((client.pseudo(), client.request()), (Some(CONNECT), &b""[..]));
     let head = request(client.pseudo().unwrap(), &client.fields().collect::<Vec<_>>()).unwrap();
     assert_eq!(head.header("origin"), Some("https://example.org"));
     assert_eq!((head.header("sec-websocket-key"), head.header("upgrade")), (None, None));
 
-    let offer = ServerOffer { subprotocols: &["b"], subprotocol_required: true };
+    let offer = ServerOffer { subprotocols: &["b"], subprotocol_required: true, ..ServerOffer::default() };
     let accepted = accept(&head, &offer).unwrap();
     assert_eq!(accepted.write_response(&[], &mut Vec::new()), Err(AnswerError::NotHttp1));
     let fields: Vec<_> = accepted.fields().collect();
     assert_eq!((accepted.status(), &fields[..]), (200, &[("sec-websocket-protocol", "b")][..]));
     let answer = response(accepted.status(), &fields).unwrap();
-    assert_eq!(client.verify(&answer), Ok(Agreed { subprotocol: Some("b".to_owned()) }));
+    assert_eq!(client.verify(&answer), Ok(Agreed { subprotocol: Some("b".to_owned()), compression: None }));
 }
 
 #[test]
 fn a_client_checks_the_answer_to_its_connect() {
-    let offer = ClientOffer { subprotocols: &["a"], headers: &[] };
+    let offer = ClientOffer { subprotocols: &["a"], ..ClientOffer::default() };
     let client = ClientHandshake::for_connect(false, "a", "/", &offer).unwrap();
     let verify = |status, fields: &[Field<'_>]| client.verify(&response(status, fields).unwrap());
-    assert_eq!(verify(204, &[]), Ok(Agreed { subprotocol: None }));
+    assert_eq!(verify(204, &[]), Ok(Agreed { subprotocol: None, compression: None }));
     for status in [101, 301, 403, 501] {
         assert_eq!(verify(status, &[]), Err(HandshakeError::Refused { status }));
     }
@@ -189,7 +193,7 @@ fn a_client_checks_the_answer_to_its_connect() {
     assert_eq!(client.verify(&upgraded), Err(HandshakeError::VersionInvalid));
     assert_eq!(response(99, &[]).err(), Some(HeadError::StartLineInvalid));
     for name in ["te", "Host", "connection", "sec-websocket-version"] {
-        let offer = ClientOffer { subprotocols: &[], headers: &[(name, "x")] };
+        let offer = ClientOffer { headers: &[(name, "x")], ..ClientOffer::default() };
         let error = ClientHandshake::for_connect(true, "a", "/", &offer).err();
         assert_eq!(error, Some(HandshakeError::HeaderInvalid), "{name}");
     }

@@ -56,9 +56,9 @@ fn a_server_sends_unmasked_frames_with_the_shortest_header() {
     let mut server = Peer::server();
     for length in [0, 1, 125, 126, 65_535, 65_536] {
         let payload = vec![b'x'; length];
-        server.connection.send(Message::Binary(&payload), &mut server.output).unwrap();
+        server.send(Message::Binary(&payload)).unwrap();
         assert_eq!(server.sent(), unmasked(BINARY, &payload));
-        server.connection.send_prepared(&Prepared::binary(&payload), &mut server.output).unwrap();
+        server.send_prepared(&Prepared::binary(&payload)).unwrap();
         assert_eq!(server.sent(), unmasked(BINARY, &payload));
     }
     server.connection.ping(server.now, b"hi", &mut server.output).unwrap();
@@ -465,7 +465,7 @@ fn w19_nothing_is_sent_behind_our_close_whatever_the_peer_does() {
     let mut server = Peer::server();
     server.connection.close(server.now, CloseCode::NORMAL, "", &mut server.output);
     assert_eq!(server.sent(), unmasked(CLOSE, &close_body(1000, "")));
-    assert!(server.connection.send_prepared(&Prepared::text("x"), &mut server.output).is_err());
+    assert!(server.send_prepared(&Prepared::text("x")).is_err());
     server.feed(&masked(0x83, b"broken"));
     assert_eq!(server.connection.end(), Some(&violated(Violation::ReservedOpcode(3))));
     assert_eq!((server.connection.state(), server.sent()), (State::Closed, vec![]));

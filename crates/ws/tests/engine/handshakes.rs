@@ -65,14 +65,15 @@ fn the_example_of_the_rfc_is_accepted_with_its_answer() {
 #[test]
 fn the_server_chooses_the_first_of_its_subprotocols_that_the_client_offers() {
     let choose = |ours: &[&str]| {
-        let offer = ServerOffer { subprotocols: ours, subprotocol_required: false };
+        let offer = ServerOffer { subprotocols: ours, ..ServerOffer::default() };
         accept(&request(EXAMPLE), &offer).expect("accepted").subprotocol
     };
     assert_eq!(choose(&["superchat", "chat"]).as_deref(), Some("superchat"));
     assert_eq!(choose(&["other", "chat"]).as_deref(), Some("chat"));
     assert_eq!(choose(&["CHAT"]), None);
     assert_eq!(choose(&[]), None);
-    let required = ServerOffer { subprotocols: &["other"], subprotocol_required: true };
+    let required =
+        ServerOffer { subprotocols: &["other"], subprotocol_required: true, ..ServerOffer::default() };
     assert_eq!(accept(&request(EXAMPLE), &required).expect_err("a refusal").status, 400);
 }
 
@@ -83,7 +84,7 @@ fn lists_may_be_long_mixed_and_spread_over_lines() {
     let lines = "Upgrade: h2c, WebSocket\r\n";
     assert!(accept(&example_with("Upgrade", lines), &ServerOffer::default()).is_ok());
     let lines = "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b, c\r\n";
-    let offer = ServerOffer { subprotocols: &["c"], subprotocol_required: true };
+    let offer = ServerOffer { subprotocols: &["c"], subprotocol_required: true, ..ServerOffer::default() };
     assert!(accept(&example_with("Sec-WebSocket-Protocol", lines), &offer).is_ok());
 }
 
@@ -194,13 +195,17 @@ fn a17_line_breaks_cannot_be_smuggled_into_an_answer_or_a_request() {
         assert_eq!(accepted.write_response(&[header], &mut output), Err(AnswerError::HeaderInvalid));
         assert_eq!(refusal.write_response(&[header], &mut output), Err(AnswerError::HeaderInvalid));
         assert_eq!(output, b"");
-        let error =
-            ClientHandshake::new("a", "/", &ClientOffer { subprotocols: &[], headers: &[header] }, NONCE)
-                .err();
+        let error = ClientHandshake::new(
+            "a",
+            "/",
+            &ClientOffer { headers: &[header], ..ClientOffer::default() },
+            NONCE,
+        )
+        .err();
         assert_eq!(error, Some(HandshakeError::HeaderInvalid));
     }
     let smuggled = "Sec-WebSocket-Protocol: a%0d%0ab, chat\r\n";
-    let offer = ServerOffer { subprotocols: &["chat"], subprotocol_required: true };
+    let offer = ServerOffer { subprotocols: &["chat"], subprotocol_required: true, ..ServerOffer::default() };
     // A percent sign is a token character; what counts is that only our own name is ever sent back.
     let accepted = accept(&example_with("Sec-WebSocket-Protocol", smuggled), &offer).expect("accepted");
     assert_eq!(accepted.subprotocol.as_deref(), Some("chat"));
@@ -214,6 +219,7 @@ fn a_client_and_a_server_agree() {
         &ClientOffer {
             subprotocols: &["chat", "superchat"],
             headers: &[("Origin", "http://example.com"), ("Authorization", "Bearer x")],
+            ..ClientOffer::default()
         },
         NONCE,
     )
@@ -221,20 +227,24 @@ fn a_client_and_a_server_agree() {
     let request = RequestHead::parse(client.request(), HeadLimits::default()).expect("a valid head");
     assert_eq!(request.header("sec-websocket-key"), Some("dGhlIHNhbXBsZSBub25jZQ=="));
     assert_eq!((request.target(), request.header("authorization")), ("/chat?x=1", Some("Bearer x")));
-    let offer = ServerOffer { subprotocols: &["superchat"], subprotocol_required: true };
+    let offer =
+        ServerOffer { subprotocols: &["superchat"], subprotocol_required: true, ..ServerOffer::default() };
     let mut answer = Vec::new();
     accept(&request, &offer).expect("accepted").write_response(&[], &mut answer).expect("valid headers");
     let response = ResponseHead::parse(&answer, HeadLimits::default()).expect("a valid head");
-    assert_eq!(client.verify(&response), Ok(Agreed { subprotocol: Some("superchat".to_owned()) }));
+    assert_eq!(
+        client.verify(&response),
+        Ok(Agreed { subprotocol: Some("superchat".to_owned()), compression: None })
+    );
 }
 
 #[test]
 fn a_client_checks_every_part_of_the_answer() {
-    let offer = ClientOffer { subprotocols: &["chat"], headers: &[] };
+    let offer = ClientOffer { subprotocols: &["chat"], ..ClientOffer::default() };
     let client = ClientHandshake::new("a", "/", &offer, NONCE).expect("a valid request");
     let good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-    assert_eq!(client.verify(&response(good)), Ok(Agreed { subprotocol: None }));
+    assert_eq!(client.verify(&response(good)), Ok(Agreed { subprotocol: None, compression: None }));
     let check = |from: &str, to: &str, error: HandshakeError| {
         assert!(good.contains(from), "{from}");
         assert_eq!(client.verify(&response(&good.replace(from, to))), Err(error), "{to}");
@@ -265,7 +275,13 @@ fn a_client_checks_every_part_of_the_answer() {
 #[test]
 fn a_client_refuses_to_write_a_request_that_is_none() {
     let new = |host: &str, target: &str, subprotocols: &[&str], headers: &[(&str, &str)]| {
-        ClientHandshake::new(host, target, &ClientOffer { subprotocols, headers }, NONCE).err()
+        ClientHandshake::new(
+            host,
+            target,
+            &ClientOffer { subprotocols, headers, ..ClientOffer::default() },
+            NONCE,
+        )
+        .err()
     };
     for host in ["", "a b", "a/b", "u@a", "a\r\nX: y", "a:b"] {
         assert_eq!(new(host, "/", &[], &[]), Some(HandshakeError::HostInvalid), "{host}");

@@ -43,8 +43,8 @@ fn messages_of_every_size_pass_both_ways() {
         for from_client in [true, false] {
             let Pair { client, server, .. } = &mut pair;
             let (from, to) = if from_client { (client, server) } else { (server, client) };
-            from.connection.send(Message::Binary(&payload), &mut from.output).unwrap();
-            from.connection.send_prepared(&Prepared::text(&letters), &mut from.output).unwrap();
+            from.send(Message::Binary(&payload)).unwrap();
+            from.send_prepared(&Prepared::text(&letters)).unwrap();
             assert_eq!(to.feed(&from.sent()), [Seen::Binary(payload.clone()), text(&letters)]);
         }
     }
@@ -53,9 +53,9 @@ fn messages_of_every_size_pass_both_ways() {
 #[test]
 fn a_client_masks_every_frame_with_another_key() {
     let mut client = Peer::new(Role::Client, Config::default());
-    client.connection.send(Message::Text("same"), &mut client.output).unwrap();
+    client.send(Message::Text("same")).unwrap();
     let first = client.sent();
-    client.connection.send(Message::Text("same"), &mut client.output).unwrap();
+    client.send(Message::Text("same")).unwrap();
     let second = client.sent();
     assert_eq!((first[1], second[1]), (0x84, 0x84));
     assert_ne!(first[2..6], second[2..6]);
@@ -179,7 +179,7 @@ fn both_sides_know_who_closed() {
         let peer = if starter == Role::Client { &mut pair.client } else { &mut pair.server };
         let code = CloseCode::new(code).expect("valid");
         peer.connection.close(peer.now, code, "done", &mut peer.output);
-        assert_eq!(peer.connection.send(Message::Text("x"), &mut Vec::new()), Err(SendError::NotOpen));
+        assert_eq!(peer.send(Message::Text("x")), Err(SendError::NotOpen));
         assert_eq!(peer.connection.ping(peer.now, b"", &mut Vec::new()), Err(PingError::NotOpen));
         pair.run(SECOND);
         for peer in [&pair.client, &pair.server] {

@@ -148,7 +148,7 @@ fn what_is_sent_in_pieces_arrives_whole() {
         sender.connection.ping(sender.now, b"?", &mut sender.output).unwrap();
         sender.connection.send_piece(Message::Text("lo"), false, &mut sender.output).unwrap();
         sender.connection.send_piece(Message::Text(""), true, &mut sender.output).unwrap();
-        sender.connection.send(Message::Binary(b"next"), &mut sender.output).unwrap();
+        sender.send(Message::Binary(b"next")).unwrap();
     }
     let expected = [Seen::Ping(b"?".to_vec()), text("Hello"), Seen::Binary(b"next".to_vec())];
     let (to_server, to_client) = (client.sent(), server.sent());
@@ -162,15 +162,9 @@ fn messages_are_not_sent_into_each_other() {
     let mut server = Peer::server();
     server.connection.send_piece(Message::Binary(b"a"), false, &mut server.output).unwrap();
     let sent = server.sent();
-    assert_eq!(
-        server.connection.send(Message::Text("b"), &mut server.output),
-        Err(SendError::MessageUnfinished)
-    );
+    assert_eq!(server.send(Message::Text("b")), Err(SendError::MessageUnfinished));
     let prepared = ws::Prepared::text("b");
-    assert_eq!(
-        server.connection.send_prepared(&prepared, &mut server.output),
-        Err(SendError::MessageUnfinished)
-    );
+    assert_eq!(server.send_prepared(&prepared), Err(SendError::MessageUnfinished));
     assert_eq!(
         server.connection.send_piece(Message::Text("b"), true, &mut server.output),
         Err(SendError::PieceOfOtherKind)

@@ -108,8 +108,8 @@ proptest! {
     ) {
         let (mut client, mut server) = (Peer::new(Role::Client, Config::default()), Peer::server());
         let (from, to) = if from_client { (&mut client, &mut server) } else { (&mut server, &mut client) };
-        from.connection.send(Message::Text(&content), &mut from.output).expect("open");
-        from.connection.send(Message::Binary(content.as_bytes()), &mut from.output).expect("open");
+        from.send(Message::Text(&content)).expect("open");
+        from.send(Message::Binary(content.as_bytes())).expect("open");
         prop_assert_eq!(to.feed(&from.sent()), [text(&content), Seen::Binary(content.into_bytes())]);
     }
 }

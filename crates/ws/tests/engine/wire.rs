@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws::{CloseCode, Config, Connection, End, Event, Message, Role, State};
+use ws::deflate::Codec;
+use ws::{CloseCode, Config, Connection, End, Event, Message, Prepared, Role, SendError, State};
 
 /// First byte of a whole text frame.
 pub(crate) const TEXT: u8 = 0x81;
@@ -72,6 +73,7 @@ pub(crate) fn close_body(code: u16, reason: &str) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) connection: Connection,
+    pub(crate) codec: Codec,
     pub(crate) now: Duration,
     pub(crate) output: Vec<u8>,
     pub(crate) seen: Vec<Seen>,
@@ -81,7 +83,17 @@ impl Peer {
     pub(crate) fn new(role: Role, config: Config) -> Self {
         let now = Duration::from_secs(1000);
         let connection = Connection::new(role, Arc::new(config), now, [0x0123, 0x4567]);
-        Self { connection, now, output: Vec::new(), seen: Vec::new() }
+        Self { connection, codec: Codec::default(), now, output: Vec::new(), seen: Vec::new() }
+    }
+
+    /// A message to the peer.
+    pub(crate) fn send(&mut self, message: Message<'_>) -> Result<(), SendError> {
+        self.connection.send(message, &mut self.output, &mut self.codec)
+    }
+
+    /// A prepared message to the peer.
+    pub(crate) fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+        self.connection.send_prepared(prepared, &mut self.output, &mut self.codec)
     }
 
     pub(crate) fn server() -> Self {
@@ -93,7 +105,9 @@ impl Peer {
         let mut bytes = bytes.to_vec();
         let mut input = &mut bytes[..];
         let mut seen = Vec::new();
-        while let Some(event) = self.connection.receive(self.now, &mut input, &mut self.output) {
+        while let Some(event) =
+            self.connection.receive(self.now, &mut input, &mut self.output, &mut self.codec)
+        {
             seen.push(match event {
                 Event::Message(Message::Text(text)) => Seen::Text(text.to_owned()),
                 Event::Message(Message::Binary(bytes)) => Seen::Binary(bytes.to_owned()),
@@ -146,7 +160,7 @@ impl Peer {
         assert_eq!(self.sent(), unmasked(CLOSE, &close_body(end.code().get(), &reason)));
         assert_eq!(self.feed(&masked(TEXT, b"after the end")), []);
         assert_eq!(self.sent(), b"");
-        assert!(self.connection.send(Message::Text("after the end"), &mut self.output).is_err());
+        assert!(self.send(Message::Text("after the end")).is_err());
         self.connection.close(self.now, CloseCode::NORMAL, "", &mut self.output);
         assert_eq!(self.sent(), b"");
     }
