@@ -7,6 +7,7 @@
 mod certificates;
 mod clients;
 mod config;
+mod der;
 mod error;
 mod facts;
 mod key_log;
@@ -111,6 +112,12 @@ impl Tls {
     pub fn certificate_path(&self) -> &Path {
         // There is at least one pair, or this would not have been made.
         self.0.options.pairs.first().map_or(Path::new(""), |pair| pair.certificate.as_path())
+    }
+
+    /// When the first of the certificates in use expires, in seconds since 1970; negative if that was before. None if no
+    /// certificate says it in a way that can be read.
+    pub fn expires_unix_seconds(&self) -> Option<i64> {
+        self.configs().certificates.expires
     }
 
     /// Does a TLS handshake on a new socket.

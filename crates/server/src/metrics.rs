@@ -28,6 +28,9 @@ pub(crate) fn page(shared: &Shared, workers: &[Totals]) -> String {
     connections(&mut page, workers);
     hubs(&mut page, shared);
     store(&mut page, shared);
+    if let Some(tls) = &shared.tls {
+        certificates(&mut page, tls);
+    }
     process(&mut page);
     page
 }
@@ -57,6 +60,16 @@ fn hubs(page: &mut String, shared: &Shared) {
     each("stoa_chat_fell_behind_total", "counter", |s| s.fell_behind);
     each("stoa_chat_ephemeral_dropped_total", "counter", |s| s.ephemeral_dropped);
     each("stoa_chat_refused_total", "counter", |s| s.refused);
+}
+
+fn certificates(page: &mut String, tls: &net::Tls) {
+    let reloads = tls.reloads();
+    line(page, "stoa_tls_reloads_total", "counter", reloads.done);
+    line(page, "stoa_tls_reloads_refused_total", "counter", reloads.refused);
+    line(page, "stoa_tls_insecure_key_log", "gauge", tls.options().key_log.is_some().into());
+    if let Some(expires) = tls.expires_unix_seconds() {
+        line(page, "stoa_tls_certificate_expires_unix_seconds", "gauge", expires.max(0) as u64);
+    }
 }
 
 fn store(page: &mut String, shared: &Shared) {

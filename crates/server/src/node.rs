@@ -29,6 +29,8 @@ pub struct Config {
     pub tls_listen: Vec<SocketAddr>,
     /// Certificate and key of the TLS listeners.
     pub tls: Option<Tls>,
+    /// Whether HTTP/3 is served on the same ports of UDP as TLS on TCP.
+    pub http3: bool,
     /// Listener for metrics and health; loopback only.
     pub admin_listen: Option<SocketAddr>,
     /// Directory of the database and the keys.
@@ -127,6 +129,7 @@ impl Node {
             authenticator: Authenticator::new(config.auth.clone(), &secret),
             inboxes,
             gauges: (0..count).map(|_| WorkerGauges::default()).collect(),
+            tls: config.tls.clone(),
         });
         let draining = Arc::new(AtomicBool::new(false));
         let workers = start_workers(&config, listen, &shared, &draining)?;
@@ -174,7 +177,7 @@ fn listeners(config: &Config) -> Result<Vec<Listen>, StartError> {
     let tls = config.tls_listen.iter().map(|address| Listen {
         address: *address,
         tls: config.tls.clone(),
-        http3: false,
+        http3: config.http3,
     });
     Ok(plain.chain(tls).collect())
 }

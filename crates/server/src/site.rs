@@ -102,6 +102,12 @@ pub(crate) fn readiness<E>(shared: &Shared, draining: &AtomicBool) -> Answer<E> 
         return unavailable("draining\n");
     }
     match shared.store.health() {
+        Health::Ready if shared.tls.as_ref().is_some_and(|tls| tls.options().key_log.is_some()) => {
+            Answer::text(
+                StatusCode::OK,
+                "ready\nINSECURE: the keys of all TLS connections are written to a file\n",
+            )
+        }
         Health::Ready => Answer::text(StatusCode::OK, "ready\n"),
         Health::WritesFailing(why) => unavailable(&format!("the store cannot write: {why}\n")),
         Health::Damaged(why) => unavailable(&format!("the store is damaged: {why}\n")),

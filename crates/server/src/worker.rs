@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     /// One per worker, by index.
     pub(crate) inboxes: Vec<Arc<Inbox>>,
     pub(crate) gauges: Vec<WorkerGauges>,
+    /// The certificates, of which the metrics tell.
+    pub(crate) tls: Option<net::Tls>,
 }
 
 /// The chat of one worker. Lives in an `Rc` that its connections share.

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::terminal::{escape, say};
 use clap::Args;
 use microscope::Microscope;
-use net::{DialOptions, Trust, WebSocket, dial};
+use net::{ClientTls, DialOptions, PemPair, Trust, WebSocket, dial};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +31,15 @@ pub(crate) struct ConnectArgs {
     /// Trust the certificates in this PEM file
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub ca: Option<PathBuf>,
+    /// PEM file with a certificate to show to the server, and its chain after it
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// PEM file with the private key of that certificate
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Append the secrets of the TLS connection to a file, so that Wireshark can read it; for debugging only
+    #[arg(long, value_name = "FILE")]
+    pub insecure_key_log: Option<PathBuf>,
     /// Print each message, and in the end how the connection was closed, as a line of JSON
     #[arg(long)]
     pub json: bool,
@@ -83,6 +92,7 @@ async fn talk(args: ConnectArgs) -> Result<ExitCode, Failure> {
         subprotocols: args.subprotocol.clone(),
         headers: args.header.clone(),
         trust,
+        tls: client_tls(&args)?,
         ..DialOptions::default()
     };
     let mut dialed = dial(&args.url, &options).await.map_err(Failure::failed)?;
@@ -100,6 +110,17 @@ async fn talk(args: ConnectArgs) -> Result<ExitCode, Failure> {
         _ => socket.close(CloseCode::NORMAL, "").await,
     };
     Ok(ending::conclude(&args, over, received, &end))
+}
+
+fn client_tls(args: &ConnectArgs) -> Result<ClientTls, Failure> {
+    let mut tls = ClientTls::default();
+    if let (Some(certificate), Some(key)) = (args.cert.clone(), args.key.clone()) {
+        tls = tls.with_certificate(PemPair { certificate, key });
+    }
+    if let Some(path) = &args.insecure_key_log {
+        tls = tls.with_key_log(crate::tls::key_log(path)?);
+    }
+    Ok(tls)
 }
 
 fn parse_header(text: &str) -> Result<(String, String), String> {

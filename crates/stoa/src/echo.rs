@@ -3,7 +3,7 @@
 use crate::args::ServerThreads;
 use crate::failure::Failure;
 use crate::terminal::say;
-use crate::tls::TlsArgs;
+use crate::tls::{TlsArgs, keep_fresh};
 use clap::Args;
 use net::{Drain, Listen, Options, Workers, echo::Echo};
 use std::net::SocketAddr;
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
     let secure = args.tls.tls_listen.iter().map(|address| Listen {
         address: *address,
         tls: tls.clone(),
-        http3: false,
+        http3: args.tls.http3(),
     });
     let options = Options {
         workers: args.threads.count(),
@@ -71,7 +71,10 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::failed)?;
     runtime.block_on(async {
-        wait_for_signal().await?;
+        tokio::select! {
+            result = wait_for_signal() => result?,
+            Err(failure) = keep_fresh(tls.as_ref()) => return Err(failure),
+        }
         let drain = Drain { window: Duration::ZERO, deadline: DRAIN_DEADLINE, ..Drain::default() };
         tokio::select! {
             _ = workers.drain(drain) => Ok(()),

@@ -5,7 +5,7 @@ use crate::echo::wait_for_signal;
 use crate::failure::Failure;
 use crate::limits::LimitArgs;
 use crate::terminal::say;
-use crate::tls::TlsArgs;
+use crate::tls::{TlsArgs, keep_fresh};
 use clap::Args;
 use net::{Drain, Tls, origin};
 use server::auth::AuthConfig;
@@ -14,7 +14,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// After the last close of a drain, this is how long clients have to answer it.
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
@@ -105,19 +104,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Waits for SIGINT or SIGTERM. At SIGHUP, reads the certificate again.
+/// Waits for SIGINT or SIGTERM, and keeps the certificates fresh meanwhile.
 async fn wait_for_end(tls: Option<&Tls>) -> Result<(), Failure> {
-    let mut hangup = signal(SignalKind::hangup()).map_err(Failure::failed)?;
-    let mut end = std::pin::pin!(wait_for_signal());
-    loop {
-        tokio::select! {
-            result = &mut end => return result,
-            _ = hangup.recv() => match tls.map(Tls::reload) {
-                Some(Ok(())) => say("the certificate was read again and is used for new connections"),
-                Some(Err(error)) => say(&format!("the certificate stays as it was: {error}")),
-                None => say("there is no certificate to read again"),
-            },
-        }
+    tokio::select! {
+        result = wait_for_signal() => result,
+        Err(failure) = keep_fresh(tls) => Err(failure),
     }
 }
 
@@ -178,6 +169,7 @@ impl ServeArgs {
             listen: self.listen.clone(),
             tls_listen: self.tls.tls_listen.clone(),
             tls,
+            http3: self.tls.http3(),
             admin_listen: self.admin_listen.0,
             data: self.data.clone(),
             workers: self.threads.count(),

@@ -1,6 +1,7 @@
 //! Certificates and keys from files: reading, checking, and choosing one for a client.
 
 use super::config::provider;
+use super::der;
 use super::error::TlsError;
 use super::options::PemPair;
 use rustls::crypto::CryptoProvider;
@@ -23,6 +24,8 @@ pub(super) struct Certificates {
     exact: BTreeMap<Box<str>, Group>,
     /// Without the `*.` in front.
     wildcard: BTreeMap<Box<str>, Group>,
+    /// When the first of them expires, in seconds since 1970.
+    pub(super) expires: Option<i64>,
 }
 
 impl Certificates {
@@ -32,9 +35,11 @@ impl Certificates {
         let mut exact: BTreeMap<Box<str>, Vec<Arc<CertifiedKey>>> = BTreeMap::new();
         let mut wildcard = exact.clone();
         let mut first = None;
+        let mut expires = None;
         for pair in pairs {
             let key = Arc::new(read_pair(pair, &provider)?);
             first.get_or_insert_with(|| Arc::clone(&key));
+            expires = key.cert.first().and_then(|der| der::not_after(der)).into_iter().chain(expires).min();
             for name in dns_names(&pair.certificate, &key)? {
                 let (index, name) = match name.strip_prefix("*.") {
                     Some(parent) => (&mut wildcard, parent.into()),
@@ -47,7 +52,7 @@ impl Certificates {
             index.into_iter().map(|(name, keys)| (name, Group::from(keys))).collect::<BTreeMap<_, _>>()
         };
         let default = Group::from(vec![first.ok_or(TlsError::NoPair)?]);
-        Ok(Self { default, exact: shared(exact), wildcard: shared(wildcard) })
+        Ok(Self { default, exact: shared(exact), wildcard: shared(wildcard), expires })
     }
 
     /// Those for a name in lower case: an exact one before a wildcard, which stands for one label (RFC 9525 section 6.3).

@@ -1,12 +1,7 @@
 //! Writes the distinguished name of a certificate as people know it (RFC 4514).
 
+use super::der::{BMP_STRING, OBJECT_IDENTIFIER, SEQUENCE, SET, take};
 use std::fmt::Write;
-
-/// Tags of DER (X.690 section 8) that occur in a name.
-const SET: u8 = 0x31;
-const SEQUENCE: u8 = 0x30;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const BMP_STRING: u8 = 0x1e;
 
 /// Short names of attributes, RFC 4514 section 3, and the electronic mail address of PKCS#9.
 const ATTRIBUTES: [(&[u8], &str); 10] = [
@@ -86,22 +81,6 @@ fn push_escaped(text: &str, out: &mut String) {
 fn push_hex(byte: u8, out: &mut String) {
     // Writing to a string cannot fail.
     let _ = write!(out, "{byte:02x}");
-}
-
-/// Takes one value of DER from the front: its tag and its content. Lengths of up to two bytes, which a name in a
-/// certificate of a handshake (at most 64 KiB) never passes.
-fn take<'a>(bytes: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81 => (usize::from(*rest.first()?), rest.get(1..)?),
-        0x82 => (usize::from(*rest.first()?) << 8 | usize::from(*rest.get(1)?), rest.get(2..)?),
-        _ => return None,
-    };
-    let content = rest.get(..length)?;
-    *bytes = &rest[length..];
-    Some((tag, content))
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ pub fn config(directory: &Path) -> Config {
         listen: vec![any_port],
         tls_listen: Vec::new(),
         tls: None,
+        http3: false,
         admin_listen: Some(any_port),
         data: directory.to_owned(),
         workers: 2,

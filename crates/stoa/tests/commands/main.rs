@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 #![allow(unreachable_pub, reason = "the modules of one test program")]
 
+mod certificates;
 mod conversations;
 mod loads;
 mod nodes;
