@@ -7,6 +7,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod datagrams;
+mod moving;
 mod peer;
 #[path = "../rig/mod.rs"]
 mod rig;
