@@ -1,7 +1,7 @@
 //! One entry of a room's log.
 
 use crate::ids::{RoomName, Seq, UserId};
-use bytes::Bytes;
+use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
 /// What happened.
@@ -38,10 +38,13 @@ pub struct Event {
     pub at_ms: u64,
     /// What happened.
     pub kind: Kind,
-    /// The event as it goes to every receiver, made once by whoever needs it first. The shell decides on the form
-    /// (here, a whole prepared WebSocket frame); this crate only keeps it.
-    pub wire: OnceLock<Bytes>,
+    /// The event as it goes to every receiver, made once by whoever needs it first. The shell decides on the form (a
+    /// prepared WebSocket message, say, plain and compressed); this crate only keeps it.
+    pub wire: OnceLock<Wire>,
 }
+
+/// What a shell keeps with an event, of a type that only the shell knows.
+pub type Wire = Box<dyn Any + Send + Sync>;
 
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {

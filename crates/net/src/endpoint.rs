@@ -2,7 +2,6 @@
 
 use crate::counters::Counters;
 use crate::limits::WRITE_QUANTUM_BYTES;
-use bytes::Bytes;
 use std::time::Duration;
 use ws::deflate::Codec;
 use ws::{CloseCode, Connection, End, Message, Prepared, SendError, State};
@@ -124,18 +123,9 @@ impl Outgoing<'_> {
     pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
         match &mut self.link {
             Link::Direct(connection, codec) => connection.send_prepared(prepared, self.cork, codec)?,
-            Link::Reply { .. } => return self.send_frame_bytes(prepared.bytes()),
+            Link::Reply { state: State::Open, .. } => self.cork.extend_from_slice(prepared.bytes()),
+            Link::Reply { .. } => return Err(SendError::NotOpen),
         }
-        self.counters.messages_out.add(1);
-        Ok(())
-    }
-
-    /// Sends the bytes of [`Prepared::bytes`]. For servers only: the bytes are not masked.
-    pub fn send_frame_bytes(&mut self, frame: &Bytes) -> Result<(), SendError> {
-        if self.state() != State::Open {
-            return Err(SendError::NotOpen);
-        }
-        self.cork.extend_from_slice(frame);
         self.counters.messages_out.add(1);
         Ok(())
     }

@@ -84,7 +84,9 @@ impl Sink for Output<'_, '_> {
     }
 
     fn event(&mut self, event: &Arc<Event>) {
-        let frame = event.wire.get_or_init(|| Prepared::text(&event.to_text()).bytes().clone());
-        let _ = self.0.send_frame_bytes(frame);
+        let wire = event.wire.get_or_init(|| Box::new(Prepared::text(&event.to_text())));
+        if let Some(prepared) = wire.downcast_ref::<Prepared>() {
+            let _ = self.0.send_prepared(prepared);
+        }
     }
 }

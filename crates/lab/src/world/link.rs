@@ -412,9 +412,10 @@ struct ServerOutput<'a> {
 
 impl ServerOutput<'_> {
     fn write(&mut self, event: &Event) {
-        let frame = event.wire.get_or_init(|| Prepared::text(&event.to_text()).bytes().clone());
-        if self.connection.state() == State::Open {
-            self.bytes.extend_from_slice(frame);
+        let wire = event.wire.get_or_init(|| Box::new(Prepared::text(&event.to_text())));
+        if let Some(prepared) = wire.downcast_ref::<Prepared>() {
+            // It fails only after a Close frame, when nothing more is owed.
+            let _ = self.connection.send_prepared(prepared, &mut self.bytes, self.codec);
         }
     }
 }
