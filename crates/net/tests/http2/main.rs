@@ -8,6 +8,8 @@
 )]
 
 mod dialing;
+mod faults;
+mod floods;
 mod raw;
 #[path = "../rig/mod.rs"]
 mod rig;

@@ -32,6 +32,7 @@ pub(crate) const FLOW_CONTROL_ERROR: u32 = 3;
 pub(crate) const FRAME_SIZE_ERROR: u32 = 6;
 pub(crate) const REFUSED_STREAM: u32 = 7;
 pub(crate) const CANCEL: u32 = 8;
+pub(crate) const COMPRESSION_ERROR: u32 = 9;
 pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// The request for a WebSocket of RFC 8441 section 5.1.
@@ -129,9 +130,14 @@ pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// A connection of HTTP/2 with prior knowledge.
+/// What a peer's bytes go through: a socket, or TLS on one.
+pub(crate) trait Wire: Read + Write {}
+
+impl<T: Read + Write> Wire for T {}
+
+/// A connection of HTTP/2.
 pub(crate) struct Raw {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     next: u32,
 }
 
@@ -143,8 +149,14 @@ impl Raw {
 
     /// Connects with settings (RFC 9113 section 6.5.2) beside the size of the table.
     pub(crate) fn connect_with(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
-        let mut raw = Self { stream: rig::connect(address), next: 1 };
-        raw.stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        let stream: TcpStream = rig::connect(address);
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self::on(Box::new(stream), settings)
+    }
+
+    /// Exchanges settings on a byte stream.
+    pub(crate) fn on(stream: Box<dyn Wire>, settings: &[(u16, u32)]) -> Self {
+        let mut raw = Self { stream, next: 1 };
         let mut payload = Vec::new();
         for (id, value) in [(1, 0)].iter().chain(settings) {
             payload.extend_from_slice(&id.to_be_bytes());
@@ -245,9 +257,20 @@ impl Raw {
 
     /// The error of the GOAWAY that the server sends before it closes. Other frames are skipped.
     pub(crate) fn read_goaway(&mut self) -> u32 {
-        let goaway = self.read_until(|frame| frame.kind == GOAWAY).error();
-        while self.read().is_some() {}
-        goaway
+        self.read_to_goaway().1
+    }
+
+    /// As [`Raw::read_goaway`], and the frames before it.
+    pub(crate) fn read_to_goaway(&mut self) -> (Vec<Frame>, u32) {
+        let mut before = Vec::new();
+        loop {
+            let frame = self.read().unwrap_or_else(|| panic!("closed without GOAWAY after {before:?}"));
+            if frame.kind == GOAWAY {
+                while self.read().is_some() {}
+                return (before, frame.error());
+            }
+            before.push(frame);
+        }
     }
 
     /// The error with which the server resets a stream.
