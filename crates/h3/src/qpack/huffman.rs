@@ -107,10 +107,14 @@ pub(super) fn encode(text: &[u8], output: &mut Vec<u8>) {
         let length = u32::from(LENGTHS[symbol]);
         bits = (bits << length) | u64::from(TABLES.codes[symbol]);
         count += length;
-        while count >= 8 {
-            count -= 8;
-            output.push((bits >> count) as u8);
+        if count >= 32 {
+            count -= 32;
+            output.extend_from_slice(&((bits >> count) as u32).to_be_bytes());
         }
+    }
+    while count >= 8 {
+        count -= 8;
+        output.push((bits >> count) as u8);
     }
     if count > 0 {
         output.push((bits << (8 - count)) as u8 | (0xff >> count));
@@ -129,14 +133,22 @@ pub(super) enum HuffmanError {
 /// Appends the text that `code` stands for, at most `bytes_max` bytes.
 pub(super) fn decode(code: &[u8], bytes_max: usize, output: &mut Vec<u8>) -> Result<(), HuffmanError> {
     let end = output.len().saturating_add(bytes_max);
-    let mut input = code.iter();
+    let mut input = code;
     // The next `count` bits stand at the left end of `bits`, zeros follow.
     let (mut bits, mut count) = (0_u64, 0_u32);
     loop {
-        while count <= 56 {
-            let Some(&byte) = input.next() else { break };
-            bits |= u64::from(byte) << (56 - count);
-            count += 8;
+        // No code is longer than 32 bits, so more than that need not be there.
+        if count < 32 {
+            if let Some((four, rest)) = input.split_first_chunk() {
+                bits |= u64::from(u32::from_be_bytes(*four)) << (32 - count);
+                count += 32;
+                input = rest;
+            } else {
+                for &byte in std::mem::take(&mut input) {
+                    bits |= u64::from(byte) << (56 - count);
+                    count += 8;
+                }
+            }
         }
         let (symbol, length) = match TABLES.short[(bits >> 56) as usize] {
             (_, 0) => long_symbol((bits >> 32) as u32),
