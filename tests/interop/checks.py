@@ -173,7 +173,7 @@ async def check(name, carrier, function):
     return result["ok"]
 
 
-async def run(name, connect, arguments):
+async def run(connect, arguments):
     """All checks, each on a carrier of its own, so that one that breaks it does not spoil the next."""
     good = True
     for function in CHECKS + SHARED:
@@ -183,8 +183,9 @@ async def run(name, connect, arguments):
             continue
         carrier = await asyncio.wait_for(connect(arguments.url), DEADLINE_SECONDS)
         carrier.resets = arguments.reset
+        carrier.version = arguments.http or carrier.version
         if carrier.shared or function not in SHARED:
-            good &= await check(name, carrier, function)
+            good &= await check(arguments.peer, carrier, function)
         await asyncio.wait_for(carrier.leave(), DEADLINE_SECONDS)
     return good
 
@@ -196,4 +197,6 @@ def main(name, connect):
     parser.add_argument("--only", action="append", help="run this check; may be given several times")
     parser.add_argument("--without", action="append", help="leave this check out; may be given several times")
     parser.add_argument("--reset", action="store_true", help="end closed WebSockets with a reset of their stream")
-    sys.exit(0 if asyncio.run(run(name, connect, parser.parse_args())) else 1)
+    parser.add_argument("--peer", default=name, help="the name to print")
+    parser.add_argument("--http", help="the version of HTTP to print, where a proxy makes another of it")
+    sys.exit(0 if asyncio.run(run(connect, parser.parse_args())) else 1)

@@ -103,18 +103,39 @@ impl Job {
 
     /// Starts a server, and returns once it accepts connections on `port` of 127.0.0.1. It ends when the result is
     /// dropped.
-    pub(crate) fn serve(mut self, port: u16) -> Result<Server, String> {
+    pub(crate) fn serve(self, port: u16) -> Result<Server, String> {
+        let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        self.serve_when(&listens, &format!("did not listen on port {port}"))
+    }
+
+    /// Starts a server that does not listen on TCP, and returns once it has printed `words`.
+    pub(crate) fn serve_when_it_says(self, words: &str) -> Result<Server, String> {
+        let log = self.log.clone();
+        let before = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
+        // The first thing that comes is the line that shows the command, which may have the words in it.
+        let has_said = |text: &[u8]| {
+            let text = String::from_utf8_lossy(text);
+            text.split_once('\n').is_some_and(|(_, said)| said.contains(words))
+        };
+        let speaks = || {
+            let text = std::fs::read(&log).unwrap_or_default();
+            usize::try_from(before).ok().and_then(|before| text.get(before..)).is_some_and(has_said)
+        };
+        self.serve_when(&speaks, &format!("did not say {words:?}"))
+    }
+
+    fn serve_when(mut self, is_ready: &dyn Fn() -> bool, otherwise: &str) -> Result<Server, String> {
         let mut guarded = self.start()?;
         let until = Instant::now() + Duration::from_secs(20);
         loop {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            if is_ready() {
                 return Ok(Server { guarded });
             }
             if let Ok(Some(status)) = guarded.child.try_wait() {
                 return Err(format!("`{}` ended before it served anything: {status}", self.shown));
             }
             if Instant::now() > until {
-                return Err(format!("`{}` did not listen on port {port} within 20 s", self.shown));
+                return Err(format!("`{}` {otherwise} within 20 s", self.shown));
             }
             pause(Duration::from_millis(50));
         }
