@@ -96,7 +96,8 @@ impl Run {
             HttpVersion::Http2 => "2",
             HttpVersion::Http3 => "3",
         };
-        let head = format!(r#""peer":"{}","http":"{version}","tls":{}"#, self.peer, self.url.starts_with("wss:"));
+        let head =
+            format!(r#""peer":"{}","http":"{version}","tls":{}"#, self.peer, self.url.starts_with("wss:"));
         match &outcome {
             Ok(()) => println!(r#"{{{head},"check":"{name}","ok":true}}"#),
             // What would need escapes in JSON is shown as something else that people read as well.

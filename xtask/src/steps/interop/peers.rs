@@ -83,8 +83,11 @@ impl<'a> Peers<'a> {
     /// Hypercorn, which speaks all three versions.
     pub(super) fn hypercorn(&self) -> Result<Place, String> {
         let (plain, secure) = (free_port()?, free_port()?);
-        let hypercorn =
-            || Job::new(self.tree, LOG, self.python.join("hypercorn")).args(["--log-level", "warning"]).directory(SCRIPTS);
+        let hypercorn = || {
+            Job::new(self.tree, LOG, self.python.join("hypercorn"))
+                .args(["--log-level", "warning"])
+                .directory(SCRIPTS)
+        };
         let on_plain = hypercorn().args(["--bind", &at(plain), "asgi_echo:application"]).serve(plain)?;
         let (certificate, key) = self.certificate();
         let job = hypercorn().args(["--bind", &at(secure), "--quic-bind", &at(secure), "--certfile"]);
@@ -136,7 +139,8 @@ impl<'a> Peers<'a> {
         let (plain, secure) = (free_port()?, free_port()?);
         let (certificate, key) = self.certificate();
         let both = self.scratch.join("haproxy.pem");
-        let read = |path: &Path| std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()));
+        let read =
+            |path: &Path| std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()));
         let pem = [read(&certificate)?, read(&key)?].concat();
         std::fs::write(&both, pem).map_err(|e| format!("cannot write {}: {e}", both.display()))?;
         let program = which_sbin("haproxy").unwrap_or_else(|| PathBuf::from("haproxy"));

@@ -56,9 +56,8 @@ impl Table {
     }
 
     fn add(&mut self, ours: Ours, line: Line) {
-        let is_same = |row: &Row| {
-            (row.ours, &row.peer, &row.http, row.tls) == (ours, &line.peer, &line.http, line.tls)
-        };
+        let is_same =
+            |row: &Row| (row.ours, &row.peer, &row.http, row.tls) == (ours, &line.peer, &line.http, line.tls);
         let check = (line.check, line.why);
         match self.0.iter_mut().find(|row| is_same(row)) {
             Some(row) => row.checks.push(check),
@@ -181,8 +180,7 @@ fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    const GOOD: &str =
-        r#"{"peer": "aioquic 1.7.2", "http": "3", "tls": true, "check": "many", "ok": true}"#;
+    const GOOD: &str = r#"{"peer": "aioquic 1.7.2", "http": "3", "tls": true, "check": "many", "ok": true}"#;
     const BAD: &str =
         r#"{"peer":"aioquic 1.7.2","http":"3","tls":true,"check":"text","ok":false,"why":"late, at {1}"}"#;
 
