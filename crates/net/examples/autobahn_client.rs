@@ -1,25 +1,31 @@
 //! The client that the Autobahn testsuite tests: echoes every message of every case. `cargo xtask autobahn client` runs it.
 //!
-//! usage: `autobahn_client URL AGENT`, with URL the address of a running `fuzzingserver`. Exit: 0 when all cases were run;
-//! the suite's own report tells what it thinks of them.
+//! usage: `autobahn_client URL AGENT [1|2|3]`, with URL the address of a running `fuzzingserver`, or of something that
+//! carries HTTP/2 or HTTP/3 to it. Exit: 0 when all cases were run; the suite's own report tells what it thinks of them.
 #![expect(clippy::print_stderr, reason = "an example talks to the terminal")]
 
 use net::echo::{self, EchoEndpoint};
-use net::{DialError, DialOptions, Driver, Local, WebSocket, dial};
+use net::{DialError, DialOptions, Driver, HttpVersion, Local, Trust, WebSocket, dial};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use ws::deflate::{Mode, Policy, WorkLimits};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, agent] = arguments.as_slice() else {
-        eprintln!("usage: autobahn_client URL AGENT");
-        return ExitCode::from(2);
+    let (url, agent, http) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [url, agent] | [url, agent, "1"] => (url, agent, HttpVersion::Http1),
+        [url, agent, "2"] => (url, agent, HttpVersion::Http2),
+        [url, agent, "3"] => (url, agent, HttpVersion::Http3),
+        _ => {
+            eprintln!("usage: autobahn_client URL AGENT [1|2|3]");
+            return ExitCode::from(2);
+        }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run(url, agent)),
+        Ok(runtime) => runtime.block_on(run(url, agent, http)),
         Err(error) => Err(format!("cannot start: {error}")),
     };
     if let Err(error) = outcome {
@@ -30,10 +36,15 @@ fn main() -> ExitCode {
 }
 
 /// Asks how many cases there are, runs each on a connection of its own, and has the reports written.
-async fn run(url: &str, agent: &str) -> Result<(), String> {
+async fn run(url: &str, agent: &str, http: HttpVersion) -> Result<(), String> {
     // Section 9 sends more than the default limits allow, and some of its cases stall for seconds.
-    let config = ws::Config { message_timeout: Duration::from_secs(300), ..echo::roomy_config() };
-    let options = DialOptions { config: Arc::new(config), ..DialOptions::default() };
+    let mode = Mode::Takeover { window_bits_max: 15 };
+    let (compress, inflate) = (WorkLimits::UNLIMITED, WorkLimits::UNLIMITED);
+    let compression = Policy { compress, inflate, ..Policy::with_mode(mode) };
+    let message_timeout = Duration::from_secs(300);
+    let config = ws::Config { message_timeout, compression, ..echo::roomy_config() };
+    let options =
+        DialOptions { http, trust: Trust::Anybody, config: Arc::new(config), ..DialOptions::default() };
     let local = Local::new(echo::roomy_limits());
     let count = case_count(url, &options).await?;
     for case in 1..=count {

@@ -6,10 +6,11 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to the terminal")]
 
 use net::echo::{self, CLOSE_REASON, SUBPROTOCOL};
-use net::{Carrier, DialOptions, HttpVersion, OwnedMessage, Trust, WebSocket};
+use net::{Carrier, DialOptions, Dialed, HttpVersion, OwnedMessage, Trust, WebSocket, dial};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use ws::deflate::{Mode, Policy, WorkLimits};
 use ws::{CloseCode, End, Message, Side};
 
 /// How long one check may take.
@@ -75,6 +76,7 @@ impl Run {
         good &= self.report("ping", ping).await;
         good &= self.report("close", close).await;
         good &= self.report("closed", closed).await;
+        good &= self.report("compression", compression).await;
         if self.http != HttpVersion::Http1 {
             good &= self.report("many", many).await;
         }
@@ -148,11 +150,15 @@ impl Peer {
     }
 
     async fn open_with(&self, path: &str, options: &DialOptions) -> Result<WebSocket, String> {
-        let opened = match &self.carrier {
-            Some(carrier) => carrier.open(path, options).await.map(WebSocket::new),
-            None => WebSocket::connect(&format!("{}{path}", self.url), options).await,
+        Ok(WebSocket::new(self.dial(path, options).await?))
+    }
+
+    async fn dial(&self, path: &str, options: &DialOptions) -> Result<Dialed, String> {
+        let dialed = match &self.carrier {
+            Some(carrier) => carrier.open(path, options).await,
+            None => dial(&format!("{}{path}", self.url), options).await,
         };
-        opened.map_err(|error| format!("{path}: {error}"))
+        dialed.map_err(|error| format!("{path}: {error}"))
     }
 }
 
@@ -289,6 +295,33 @@ async fn closed(peer: &Peer) -> Checked {
         }
         end => Err(format!("instead of a close, {message:?} and {end:?}")),
     }
+}
+
+async fn compression(peer: &Peer) -> Checked {
+    let line = "a line that says much the same as the line before it, ";
+    for mode in
+        [Mode::NoTakeover, Mode::Takeover { window_bits_max: 15 }, Mode::Takeover { window_bits_max: 10 }]
+    {
+        let unlimited = WorkLimits::UNLIMITED;
+        let policy = Policy { compress: unlimited, inflate: unlimited, ..Policy::with_mode(mode) };
+        let config = ws::Config { compression: policy, ..echo::roomy_config() };
+        let options = DialOptions { config: Arc::new(config), ..peer.options.clone() };
+        let dialed = peer.dial("/", &options).await?;
+        let mut fields = dialed.facts.fields.iter();
+        if !fields.any(|(name, value)| {
+            name.eq_ignore_ascii_case("sec-websocket-extensions") && value.starts_with("permessage-deflate")
+        }) {
+            return Err(format!("with {mode:?} the server agreed to no compression"));
+        }
+        let mut socket = WebSocket::new(dialed);
+        for number in 0..5 {
+            echo(&mut socket, &OwnedMessage::Text(format!("{}{number}", line.repeat(20)))).await?;
+        }
+        echo(&mut socket, &OwnedMessage::Text(line.repeat(20_000))).await?;
+        echo(&mut socket, &OwnedMessage::Binary(noise(70_000))).await?;
+        finish(socket, 1000, "").await?;
+    }
+    Ok(())
 }
 
 async fn many(peer: &Peer) -> Checked {

@@ -1,6 +1,7 @@
 //! `stoa echo`: a server that answers every message with the same message.
 
 use crate::args::ServerThreads;
+use crate::compression::Compression;
 use crate::failure::Failure;
 use crate::terminal::say;
 use crate::tls::{TlsArgs, keep_fresh};
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use ws::deflate::{Policy, WorkLimits};
 
 /// Largest message, in bytes: what the largest cases of the Autobahn test suite send.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -35,6 +37,9 @@ pub(crate) struct EchoArgs {
     /// Directory for a self-signed certificate
     #[arg(long, value_name = "DIR", default_value = "stoa-data")]
     pub data: PathBuf,
+    /// How messages are compressed for clients that offer it: off, no-takeover, or the bits of the window (9 to 15)
+    #[arg(long, value_name = "HOW", default_value = "off")]
+    pub compression: Compression,
     /// Read values of flags from a TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -60,7 +65,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
         },
         thread_name: "stoa-echo".to_owned(),
     };
-    let config = Arc::new(websocket_config());
+    let config = Arc::new(ws::Config { compression: policy(args.compression), ..websocket_config() });
     let workers = Workers::start(options, move |_| Echo::new(Arc::clone(&config)))
         .map_err(|error| Failure::failed(format!("{error}. Choose another address with --listen")))?;
     for (place, address) in workers.addresses().iter().enumerate() {
@@ -97,6 +102,12 @@ pub(crate) fn websocket_config() -> ws::Config {
         empty_frames_burst_max: 100_000,
     };
     ws::Config { limits, ..ws::Config::default() }
+}
+
+/// Compression without a limit of work: whoever runs an echo server wants to know what is possible.
+fn policy(compression: Compression) -> Policy {
+    let unlimited = WorkLimits::UNLIMITED;
+    Policy { compress: unlimited, inflate: unlimited, ..Policy::with_mode(compression.0) }
 }
 
 /// Waits for SIGINT or SIGTERM.

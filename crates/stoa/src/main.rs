@@ -8,6 +8,7 @@
 //! | 3 | a load run is invalid: the generator was the bottleneck |
 
 mod args;
+mod compression;
 mod connect;
 mod echo;
 mod failure;
