@@ -5,6 +5,7 @@
 //! correctness runs at the same time. What they share stands here: a client that distrusts the server ([`client`]), the
 //! [`history`] that it writes, and the checkers that judge histories ([`check`]).
 
+pub mod bench;
 pub mod check;
 pub mod client;
 pub mod history;

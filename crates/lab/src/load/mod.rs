@@ -25,7 +25,7 @@ pub mod schedule;
 mod spread;
 mod stage;
 pub mod tracker;
-mod usage;
+pub(crate) mod usage;
 pub mod verdict;
 mod wire;
 
