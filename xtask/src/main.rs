@@ -9,6 +9,7 @@
     reason = "this program talks to a terminal and to nothing else"
 )]
 
+mod bench;
 mod ci;
 mod install;
 mod process;
@@ -28,6 +29,12 @@ cargo xtask COMMAND
   fuzz [SECONDS] [TARGET]
                      run the fuzz targets (60 seconds each), or only TARGET; needs a nightly toolchain
   tidy               check what compilers do not: file lengths, first lines, links, words
+  bench ws [--rounds N] [--seconds S] [--only CASE[,CASE…]] [--list] [--json]
+                     measure WebSockets beside their peers; prints the tables of docs/benchmarks.md
+  bench million [--carriers N] [--per-carrier N]
+                     hold a million idle WebSockets over HTTP/2 in one server
+  bench loss [--percent P] [--delay-ms N] [--seconds S]
+                     what a lost packet does to the other WebSockets; needs root
   help               print this
 
 CI finds the Autobahn testsuite in $STOA_AUTOBAHN or in ../shared/autobahn; docs/conformance.md tells what it is.
@@ -54,6 +61,7 @@ fn run(arguments: &[String]) -> Result<bool, String> {
     match command {
         "ci" => ci::run(&Tree::find()?, &ci::Options::parse(rest)?),
         "autobahn" => steps::autobahn::command(&Tree::find()?, rest),
+        "bench" => bench::command(&Tree::find()?, rest),
         "fuzz" => steps::fuzz::command(&Tree::find()?, rest),
         "tidy" => ci::run(&Tree::find()?, &ci::Options::only("tidy")),
         "help" | "--help" | "-h" => {
