@@ -103,7 +103,7 @@ pub enum Event<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Messages go both ways.
-    Open,
+    Open = 0,
     /// We sent a Close frame and wait for the peer's. Messages that crossed it are still received.
     Closing,
     /// Both Close frames are out, or the connection failed; [`Connection::end`] says which. Write what is in the output,
@@ -348,6 +348,7 @@ impl Connection {
     fn finish(&mut self, end: End) {
         self.state = State::Closed;
         self.phase = Phase::Ended;
+        self.compression = None;
         self.assembly = None;
         self.control = None;
         self.ending = Some(Box::new(Ending::Ended(end)));

@@ -71,17 +71,21 @@ impl Connection {
         output: &mut Vec<u8>,
         codec: &'a mut Codec,
     ) -> Option<Event<'a>> {
+        if self.phase == Phase::Ready && input.is_empty() {
+            return None;
+        }
         if !input.is_empty() {
             self.keepalive.heard(now);
         }
         if self.phase == Phase::Ready
+            && !self.in_pieces
             && let Some((is_text, payload)) = self.take_whole_frame(input)
         {
             if !is_text {
-                return Some(self.whole(Message::Binary(payload)));
+                return Some(Event::Message(Message::Binary(payload)));
             }
             return match simdutf8::basic::from_utf8(payload) {
-                Ok(text) => Some(self.whole(Message::Text(text))),
+                Ok(text) => Some(Event::Message(Message::Text(text))),
                 Err(_) => {
                     self.fail(End::PeerViolated(Violation::TextNotUtf8), output);
                     *input = &mut [];
@@ -93,7 +97,6 @@ impl Connection {
     }
 
     /// A message that came as a whole, as it is delivered.
-    #[inline]
     fn whole<'m>(&self, message: Message<'m>) -> Event<'m> {
         if self.in_pieces { Event::Piece { piece: message, is_last: true } } else { Event::Message(message) }
     }

@@ -73,11 +73,27 @@ impl std::error::Error for PingError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sending {
     /// None.
-    Nothing,
-    /// One that has begun, but no frame of it has been written.
-    Begun(Opcode),
-    /// One of which frames have been written.
-    Continued(Opcode),
+    Nothing = 0,
+    /// A text that has begun, but no frame of it has been written.
+    TextBegun,
+    /// A binary message that has begun, but no frame of it has been written.
+    BinaryBegun,
+    /// A text of which frames have been written.
+    Text,
+    /// A binary message of which frames have been written.
+    Binary,
+}
+
+impl Sending {
+    /// The first byte of the next piece, without FIN, if it may be of this kind.
+    fn opcode(self, kind: Opcode) -> Result<Opcode, SendError> {
+        match (self, kind) {
+            (Self::Nothing, _) => Ok(kind),
+            (Self::TextBegun, Opcode::Text) | (Self::BinaryBegun, Opcode::Binary) => Ok(kind),
+            (Self::Text, Opcode::Text) | (Self::Binary, Opcode::Binary) => Ok(Opcode::Continuation),
+            _ => Err(SendError::PieceOfOtherKind),
+        }
+    }
 }
 
 impl Connection {
@@ -165,21 +181,17 @@ impl Connection {
             return Err(SendError::NotOpen);
         }
         let (kind, payload) = piece.parts();
-        let opcode = match self.sending {
-            Sending::Nothing => kind,
-            Sending::Begun(begun) if begun == kind => kind,
-            Sending::Continued(begun) if begun == kind => Opcode::Continuation,
-            Sending::Begun(_) | Sending::Continued(_) => return Err(SendError::PieceOfOtherKind),
-        };
+        let opcode = self.sending.opcode(kind)?;
+        let is_text = kind == Opcode::Text;
         if is_last {
             self.sending = Sending::Nothing;
             self.write_frame(FIN | opcode as u8, payload, output);
         } else if payload.is_empty() {
             if self.sending == Sending::Nothing {
-                self.sending = Sending::Begun(kind);
+                self.sending = if is_text { Sending::TextBegun } else { Sending::BinaryBegun };
             }
         } else {
-            self.sending = Sending::Continued(kind);
+            self.sending = if is_text { Sending::Text } else { Sending::Binary };
             self.write_frame(opcode as u8, payload, output);
         }
         Ok(())
@@ -211,13 +223,10 @@ impl Connection {
     /// Whether a message may be sent now.
     #[inline]
     fn check_sendable(&self) -> Result<(), SendError> {
-        if self.state != State::Open {
-            return Err(SendError::NotOpen);
+        if self.state as u8 | self.sending as u8 == 0 {
+            return Ok(());
         }
-        if self.sending != Sending::Nothing {
-            return Err(SendError::MessageUnfinished);
-        }
-        Ok(())
+        Err(if self.state == State::Open { SendError::MessageUnfinished } else { SendError::NotOpen })
     }
 
     /// Appends a frame with this first byte.

@@ -4,6 +4,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
+mod compression;
 mod connects;
 mod frames;
 mod handshakes;

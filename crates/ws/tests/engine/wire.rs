@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws::deflate::Codec;
+use ws::deflate::{Codec, Parameters};
 use ws::{CloseCode, Config, Connection, End, Event, Message, Prepared, Role, SendError, State};
 
 /// First byte of a whole text frame.
@@ -84,6 +84,12 @@ impl Peer {
         let now = Duration::from_secs(1000);
         let connection = Connection::new(role, Arc::new(config), now, [0x0123, 0x4567]);
         Self { connection, codec: Codec::default(), now, output: Vec::new(), seen: Vec::new() }
+    }
+
+    /// The same after a handshake that agreed on compression.
+    pub(crate) fn with_compression(mut self, parameters: Parameters) -> Self {
+        self.connection = self.connection.with_compression(Some(parameters));
+        self
     }
 
     /// A message to the peer.
