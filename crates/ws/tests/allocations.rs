@@ -12,6 +12,24 @@ use ws::{Config, Connection, Event, Message, Prepared, Role};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    /// Bytes that the thread holds, and the most that it held.
+    static HELD: Cell<(i64, i64)> = const { Cell::new((0, 0)) };
+}
+
+/// Notes that a thread holds so many bytes more.
+fn hold(bytes: i64) {
+    let _ = HELD.try_with(|held| {
+        let (now, most) = held.get();
+        held.set((now + bytes, most.max(now + bytes)));
+    });
+}
+
+/// The most bytes that `work` held beyond what was held before.
+fn peak_of(work: impl FnOnce()) -> i64 {
+    let (before, _) = HELD.get();
+    HELD.set((before, before));
+    work();
+    HELD.get().1 - before
 }
 
 /// The system's allocator, counting the calls of each thread.
@@ -22,17 +40,20 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        hold(layout.size() as i64);
         // SAFETY: the caller's promise about `layout` is the one that `System` asks for.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        hold(-(layout.size() as i64));
         // SAFETY: the pointer came from `System` with this layout, as all of them do.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        hold(size as i64 - layout.size() as i64);
         // SAFETY: as above.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -177,4 +198,64 @@ fn z05_what_compression_costs_a_connection_is_known() {
     let windows = 2 * 1024;
     assert!(server.buffered_bytes() >= windows);
     assert!(server.buffered_bytes() <= windows + 160, "{}", server.buffered_bytes());
+}
+
+#[test]
+fn z01_z02_a_bomb_takes_no_more_memory_than_the_limit() {
+    const LIMIT: usize = 1 << 20;
+    /// Beyond the message itself: zlib's window and state.
+    const ALLOWANCE: i64 = 64 << 10;
+    let limits = ws::Limits { frame_bytes_max: 16 << 20, ..ws::Limits::default() };
+    let config = Arc::new(Config { limits, ..Config::default() });
+    // 6 GiB of one letter, as a bomb of 6 MiB whose blocks repeat: 1,024 to 1.
+    let mut block = Vec::new();
+    Codec::default().compress(&vec![b'a'; 1 << 20], None, 15, &mut block);
+    block.extend_from_slice(&[0, 0, 0xff, 0xff]);
+    let mut bomb = block.repeat((6 << 20) / block.len());
+    bomb.truncate(bomb.len() - 4);
+    for (takeover, fragments) in [(false, 1), (true, 1), (false, 7), (true, 7)] {
+        // Two in a row: a message of exactly the limit, so that the codec is warm, and then the bomb.
+        let mut wire = Vec::new();
+        frames(&block[..block.len() - 4], fragments, &mut wire);
+        let first = wire.len();
+        frames(&bomb, fragments, &mut wire);
+        let mut codec = Codec::default();
+        let mut server = Connection::new(Role::Server, Arc::clone(&config), Duration::ZERO, [0; 2])
+            .with_compression(Some(parameters(takeover, 15)));
+        let mut output = Vec::with_capacity(200);
+        let (mut good, mut bad) = wire.split_at_mut(first);
+        let event = server.receive(Duration::ZERO, &mut good, &mut output, &mut codec);
+        assert!(matches!(event, Some(Event::Message(Message::Text(text))) if text.len() == LIMIT));
+        drop(codec);
+        let peak = peak_of(|| {
+            let mut codec = Codec::default();
+            assert!(server.receive(Duration::ZERO, &mut bad, &mut output, &mut codec).is_none());
+        });
+        let in_place = fragments == 1;
+        // What comes in fragments must be gathered, and gathering ends at the limit too.
+        let most = if in_place { LIMIT as i64 } else { 2 * LIMIT as i64 };
+        assert!(peak <= most + ALLOWANCE, "{peak} bytes, takeover {takeover}, {fragments} fragments");
+        assert_eq!(server.end(), Some(&ws::End::PeerExceeded(ws::Limit::MessageBytes)));
+    }
+}
+
+/// Appends a compressed text in this many masked frames. The key is zero.
+fn frames(data: &[u8], fragments: usize, output: &mut Vec<u8>) {
+    let size = data.len().div_ceil(fragments);
+    for (index, fragment) in data.chunks(size).enumerate() {
+        let first = if index == 0 { 0x41 } else { 0 } | if index + 1 == fragments { 0x80 } else { 0 };
+        match fragment.len() {
+            0..126 => output.extend_from_slice(&[first, 0x80 | fragment.len() as u8]),
+            126..65_536 => {
+                output.extend_from_slice(&[first, 0xfe]);
+                output.extend_from_slice(&(fragment.len() as u16).to_be_bytes());
+            }
+            _ => {
+                output.extend_from_slice(&[first, 0xff]);
+                output.extend_from_slice(&(fragment.len() as u64).to_be_bytes());
+            }
+        }
+        output.extend_from_slice(&[0; 4]);
+        output.extend_from_slice(fragment);
+    }
 }

@@ -501,3 +501,36 @@ fn w21_answers_contain_exactly_the_bytes_that_they_should() {
     assert_eq!(server.feed_bytewise(&masked(CLOSE, b"\x03\xe8x")), [Seen::Close(1000, "x".to_owned())]);
     assert_eq!(server.sent(), b"\x88\x02\x03\xe8");
 }
+
+#[test]
+fn w_rows_hold_on_connections_with_compression_as_well() {
+    with_compression(&[
+        w01_a_frame_masked_in_the_wrong_direction_is_1002,
+        w03_reserved_opcodes_are_1002,
+        w04_a_control_frame_that_is_long_or_fragmented_is_1002,
+        w05_fragments_out_of_order_are_1002,
+        w06_a_length_that_is_not_minimal_is_1002,
+        w07_an_absurd_length_is_refused_by_its_header_without_memory,
+        w08_a_gigabyte_that_is_only_announced_is_1009_at_its_header,
+        w09_a_message_over_the_limit_in_many_fragments_is_1009,
+        w10_a_message_of_too_many_fragments_is_1008,
+        w10_sixty_five_thousand_fragments_pass_where_they_are_allowed,
+        w11_endless_empty_continuations_are_1008,
+        w12_a_message_that_never_ends_is_1008_at_its_deadline,
+        w12_bytes_that_trickle_do_not_move_the_deadline,
+        w12_each_message_has_its_own_deadline,
+        w13_headers_split_into_single_bytes_cost_no_memory,
+        w14_a_flood_of_pings_is_1008_and_what_it_may_cost_is_bounded,
+        w15_pings_at_the_allowed_rate_are_all_answered,
+        w16_floods_of_pongs_and_of_empty_messages_are_1008,
+        w17_text_that_is_not_utf8_is_1007_at_its_first_impossible_byte,
+        w17_past_the_last_code_point_is_refused_at_the_second_byte,
+        w18_a_malformed_close_is_1002_and_a_bad_reason_1007,
+        w18_every_valid_close_code_is_answered_with_itself,
+        w19_what_follows_a_close_is_ignored,
+        w19_a_close_that_is_never_answered_ends_at_its_deadline,
+        w19_nothing_is_sent_behind_our_close_whatever_the_peer_does,
+        w20_an_application_that_refuses_a_type_of_data_says_so_in_one_frame,
+        w21_answers_contain_exactly_the_bytes_that_they_should,
+    ]);
+}

@@ -1,10 +1,11 @@
 //! Opening handshakes: the example of RFC 6455, every rule of sections 4.1 and 4.2, and one test for each attack.
 
+use ws::deflate::{Mode, Parameters, Policy};
 use ws::handshake::{
     Agreed, AnswerError, ClientHandshake, ClientOffer, HandshakeError, Refusal, ServerOffer, accept,
     is_websocket_request,
 };
-use ws::http1::{HeadError, HeadLimits, RequestHead, ResponseHead};
+use ws::head::{HeadError, HeadLimits, RequestHead, ResponseHead, Version};
 
 /// The request of section 1.2.
 const EXAMPLE: &str = "GET /chat HTTP/1.1\r\n\
@@ -296,5 +297,92 @@ fn a_client_refuses_to_write_a_request_that_is_none() {
         ["host", "Upgrade", "CONNECTION", "Sec-WebSocket-Key", "sec-websocket-extensions", "Content-Length"]
     {
         assert_eq!(new("a", "/", &[], &[(name, "x")]), Some(HandshakeError::HeaderInvalid), "{name}");
+    }
+}
+
+/// What a server with this policy answers to these offers.
+fn answer_to(offers: &str, policy: Policy) -> (Option<Parameters>, String) {
+    let lines = format!("Sec-WebSocket-Extensions: {offers}\r\n");
+    let offer = ServerOffer { compression: policy, ..ServerOffer::default() };
+    let accepted = accept(&example_with("Origin", &lines), &offer).expect("accepted");
+    let mut answer = Vec::new();
+    accepted.write_response(&[], &mut answer).expect("valid headers");
+    let response = ResponseHead::parse(&answer, HeadLimits::default()).expect("a valid head");
+    let header = response.header("sec-websocket-extensions").unwrap_or_default().to_owned();
+    (accepted.compression, header)
+}
+
+#[test]
+fn compression_is_agreed_on_only_if_both_sides_want_it() {
+    let browser = "permessage-deflate; client_max_window_bits";
+    assert_eq!(answer_to(browser, Policy::default()), (None, String::new()));
+    let (parameters, header) = answer_to(browser, Policy::with_mode(Mode::NoTakeover));
+    let parameters = parameters.expect("agreed");
+    assert!(parameters.server_no_context_takeover && parameters.client_no_context_takeover);
+    assert_eq!(header, "permessage-deflate; server_no_context_takeover; client_no_context_takeover");
+    let policy = Policy::with_mode(Mode::Takeover { window_bits_max: 11 });
+    let (parameters, _) = answer_to(browser, policy);
+    let parameters = parameters.expect("agreed");
+    assert_eq!((parameters.server_max_window_bits, parameters.client_max_window_bits), (11, 11));
+    assert_eq!(answer_to("x-webkit-deflate-frame", policy), (None, String::new()));
+}
+
+#[test]
+fn z04_an_offer_that_is_not_understood_is_declined_and_the_connection_works() {
+    let policy = Policy::with_mode(Mode::Takeover { window_bits_max: 15 });
+    for offer in [
+        "permessage-deflate; server_max_window_bits=7",
+        "permessage-deflate; server_max_window_bits=16",
+        "permessage-deflate; client_max_window_bits=08",
+        "permessage-deflate; server_no_context_takeover=1",
+        "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
+        "permessage-deflate; unheard_of",
+    ] {
+        assert_eq!(answer_to(offer, policy), (None, String::new()), "{offer}");
+        let (second, _) = answer_to(&format!("{offer}, permessage-deflate"), policy);
+        assert!(second.is_some(), "{offer}");
+    }
+}
+
+#[test]
+fn every_pair_of_policies_agrees_over_every_version_of_http() {
+    let mut modes = vec![Mode::Off, Mode::NoTakeover];
+    modes.extend((8..=15).map(|window_bits_max| Mode::Takeover { window_bits_max }));
+    for (ours, theirs) in modes.iter().flat_map(|ours| modes.iter().map(move |theirs| (*ours, *theirs))) {
+        let offer = ClientOffer { compression: Policy::with_mode(ours), ..ClientOffer::default() };
+        let server = ServerOffer { compression: Policy::with_mode(theirs), ..ServerOffer::default() };
+        let client = ClientHandshake::new("a", "/", &offer, NONCE).expect("a valid request");
+        let request = RequestHead::parse(client.request(), HeadLimits::default()).expect("a valid head");
+        let accepted = accept(&request, &server).expect("accepted");
+        let mut answer = Vec::new();
+        accepted.write_response(&[], &mut answer).expect("valid headers");
+        let response = ResponseHead::parse(&answer, HeadLimits::default()).expect("a valid head");
+        let agreed = client.verify(&response).expect("verified").compression;
+
+        let client = ClientHandshake::for_connect(true, "a", "/", &offer).expect("a valid request");
+        let fields: Vec<(String, String)> =
+            client.fields().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let pseudo = client.pseudo().expect("a CONNECT");
+        let request = RequestHead::from_fields(Version::Http2, pseudo, fields, HeadLimits::default())
+            .expect("a valid head");
+        let over_connect = accept(&request, &server).expect("accepted");
+        assert_eq!(over_connect.compression, accepted.compression);
+        let fields = over_connect.fields().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let response = ResponseHead::from_fields(Version::Http2, 200, fields, HeadLimits::default())
+            .expect("a valid head");
+        assert_eq!(client.verify(&response).expect("verified").compression, agreed);
+
+        assert_eq!(agreed.is_some(), ours != Mode::Off && theirs != Mode::Off, "{ours:?} {theirs:?}");
+        let (Some(agreed), Some(accepted)) = (agreed, accepted.compression) else { continue };
+        // The client may use less for itself than what was agreed on, and nothing else may differ.
+        let own = Parameters {
+            client_no_context_takeover: agreed.client_no_context_takeover,
+            client_max_window_bits: agreed.client_max_window_bits,
+            ..accepted
+        };
+        assert_eq!(agreed, own, "{ours:?} {theirs:?}");
+        assert!(agreed.client_no_context_takeover || !accepted.client_no_context_takeover);
+        assert!(agreed.client_max_window_bits <= accepted.client_max_window_bits);
     }
 }

@@ -1,5 +1,6 @@
 //! Frames by hand, and one peer under test: what the other test files are written in.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,25 @@ pub(crate) const PING: u8 = 0x89;
 pub(crate) const PONG: u8 = 0x8a;
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+thread_local! {
+    /// What every new peer of this test agreed on: the same test can run with compression.
+    static AGREED: Cell<Option<Parameters>> = const { Cell::new(None) };
+}
+
+/// Runs tests whose peers have agreed on compression, once without takeover and once with it.
+pub(crate) fn with_compression(tests: &[fn()]) {
+    for no_takeover in [true, false] {
+        AGREED.set(Some(Parameters {
+            server_no_context_takeover: no_takeover,
+            client_no_context_takeover: no_takeover,
+            server_max_window_bits: 15,
+            client_max_window_bits: 15,
+        }));
+        tests.iter().for_each(|test| test());
+    }
+    AGREED.set(None);
+}
 
 /// An event, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +102,8 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn new(role: Role, config: Config) -> Self {
         let now = Duration::from_secs(1000);
-        let connection = Connection::new(role, Arc::new(config), now, [0x0123, 0x4567]);
+        let connection =
+            Connection::new(role, Arc::new(config), now, [0x0123, 0x4567]).with_compression(AGREED.get());
         Self { connection, codec: Codec::default(), now, output: Vec::new(), seen: Vec::new() }
     }
 
