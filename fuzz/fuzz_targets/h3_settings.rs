@@ -1,5 +1,5 @@
-//! Any bytes on the unidirectional streams of HTTP/3: no panic, bounded memory, bounded work, and the same result however
-//! the bytes are cut.
+//! Any bytes on the unidirectional streams of HTTP/3: no panic, bounded memory, bounded work, and the same result
+//! however the bytes are cut.
 
 #![no_main]
 
@@ -16,8 +16,8 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(at_once, observe(role, streams, &[1]));
 });
 
-/// Everything that can be observed about a connection whose peer opens two streams, one after the other, that come in pieces
-/// of these sizes.
+/// Everything that can be observed about a connection whose peer opens two streams, one after the other, that come in
+/// pieces of these sizes.
 fn observe(role: Role, streams: (&[u8], &[u8]), sizes: &[u8]) -> String {
     let mut connection = Connection::new(role, Config::default());
     let first = read(&mut connection, streams.0, sizes);
@@ -60,4 +60,3 @@ fn read(connection: &mut Connection, mut rest: &[u8], sizes: &[u8]) -> (Vec<UniE
     }
     (events, closed)
 }
-

@@ -1,5 +1,5 @@
-//! Any bytes as a QPACK field section: no panic, nothing beyond the limit, and what comes out can be encoded and comes out
-//! again.
+//! Any bytes as a QPACK field section: no panic, nothing beyond the limit, and what comes out can be encoded and comes
+//! out again.
 
 #![no_main]
 
@@ -21,8 +21,8 @@ fuzz_target!(|data: &[u8]| {
     };
     assert_eq!(unlimited.as_ref(), Ok(&fields));
     assert!(fields.section_bytes() <= limit as usize);
-    // A field line takes a byte, so the work is bounded by the input, and what a byte can stand for by the longest entry
-    // of the static table.
+    // A field line takes a byte, so the work is bounded by the input, and what a byte can stand for by the longest
+    // entry of the static table.
     assert!(fields.len() <= section.len());
     assert!(fields.section_bytes() <= 108 * section.len());
 

@@ -1,7 +1,8 @@
-//! How long the crate takes for one request, one response and one DATA frame, in memory, on one core: no sockets, no QUIC.
+//! How long the crate takes for one request, one response and one DATA frame, in memory, on one core: no sockets, no
+//! QUIC.
 //!
-//! Run with `cargo run --release -p h3 --example h3_speed`. Each line is the best of several rounds, because a shared machine
-//! can only be slower than the code, never faster.
+//! Run with `cargo run --release -p h3 --example h3_speed`. Each line is the best of several rounds, because a shared
+//! machine can only be slower than the code, never faster.
 
 #![expect(clippy::expect_used, reason = "what is read here was written here")]
 #![expect(clippy::print_stdout, reason = "a program that prints its measurements")]

@@ -104,6 +104,8 @@ struct Seen {
 
 /// Bidirectional streams that a client opens have ids that are multiples of this (RFC 9000 section 2.1).
 const REQUEST_ID_STEP: u64 = 4;
+/// The highest of them.
+const REQUEST_ID_MAX: u64 = VARINT_MAX - 3;
 
 impl Connection {
     /// A connection on which nothing has happened.
@@ -120,8 +122,9 @@ impl Connection {
         }
     }
 
-    /// What to write on our control stream at once: its type, SETTINGS, and a frame to be ignored if GREASE is on. Open
-    /// the stream first of all and keep it open: a peer treats its end as an error, and so should we if the peer stops it.
+    /// What to write on our control stream at once: its type, SETTINGS, and a frame to be ignored if GREASE is on.
+    /// Open the stream first of all and keep it open: a peer treats its end as an error, and so should we if the peer
+    /// stops it.
     ///
     /// No QPACK stream has to be opened, because ours would never carry an instruction (RFC 9204 section 4.2).
     pub fn control_bytes(&self) -> Vec<u8> {
@@ -159,7 +162,7 @@ impl Connection {
     /// # Errors
     ///
     /// The connection cannot live without this stream (RFC 9114 section 6.2.1, RFC 9204 section 4.2).
-    pub fn close_uni(&mut self, stream: &UniStream) -> Result<(), Error> {
+    pub fn close_uni(&self, stream: &UniStream) -> Result<(), Error> {
         match stream.state {
             State::Type(_) | State::Ignored => Ok(()),
             State::Control(_) | State::Encoder | State::Decoder(_) => {
@@ -193,7 +196,8 @@ impl Connection {
         if self.goaway_sent.is_some_and(|refused| stream_id >= refused) {
             return Err(Error::stream(Code::REQUEST_REJECTED, "no more requests are taken"));
         }
-        self.next_request_id = self.next_request_id.max(stream_id + REQUEST_ID_STEP);
+        let next = stream_id.saturating_add(REQUEST_ID_STEP).min(REQUEST_ID_MAX);
+        self.next_request_id = self.next_request_id.max(next);
         let expects = match self.config.enable_connect_protocol {
             true => Expects::Request,
             false => Expects::RequestWithoutProtocol,
@@ -247,19 +251,19 @@ impl Connection {
         self.goaway_received.is_some()
     }
 
-    /// Begins a graceful shutdown (RFC 9114 section 5.2): appends a GOAWAY to `output`, to be written on our control stream,
-    /// that asks the peer to open nothing more but still accepts what is on its way. A round trip later
+    /// Begins a graceful shutdown (RFC 9114 section 5.2): appends a GOAWAY to `output`, to be written on our control
+    /// stream, that asks the peer to open nothing more but still accepts what is on its way. A round trip later
     /// [`refuse_requests`](Self::refuse_requests) should follow.
     pub fn announce_shutdown(&mut self, output: &mut Vec<u8>) {
         let highest = match self.role {
-            Role::Server => VARINT_MAX - 3,
+            Role::Server => REQUEST_ID_MAX,
             Role::Client => VARINT_MAX,
         };
         self.write_goaway(highest, output);
     }
 
-    /// Ends the taking of requests: appends a GOAWAY to `output`, to be written on our control stream. Requests that were
-    /// accepted go on; later ones are rejected. To a client this means pushes, which it never took.
+    /// Ends the taking of requests: appends a GOAWAY to `output`, to be written on our control stream. Requests that
+    /// were accepted go on; later ones are rejected. To a client this means pushes, which it never took.
     pub fn refuse_requests(&mut self, output: &mut Vec<u8>) {
         self.write_goaway(self.next_request_id, output);
     }

@@ -6,8 +6,8 @@
 //!
 //! * [`Connection`] is what both sides of one QUIC connection said on their control streams: settings, GOAWAY.
 //! * [`UniStream`] is one unidirectional stream that the peer opened; [`Connection::receive_uni`] reads it.
-//! * [`RequestStream`] is the receiving side of one request stream. It fits into 64 bytes, holds no buffer while it waits,
-//!   and gives data out as slices of its input.
+//! * [`RequestStream`] is the receiving side of one request stream. It fits into 64 bytes, holds no buffer while it
+//!   waits, and gives data out as slices of its input.
 //! * [`write_response`], [`write_trailers`], [`data_frame_header`] and [`Connection::open_request`] make what is sent.
 //! * [`qpack`] turns fields into bytes and back, without a dynamic table.
 //!
@@ -16,8 +16,9 @@
 //!
 //! # The law of the loop
 //!
-//! Open a unidirectional stream and write [`Connection::control_bytes`] on it. Then, for each stream of the peer, feed what
-//! comes until the input is empty, and say when it ends. Here two peers in memory open a WebSocket and send bytes through it:
+//! Open a unidirectional stream and write [`Connection::control_bytes`] on it. Then, for each stream of the peer, feed
+//! what comes until the input is empty, and say when it ends. Here two peers in memory open a WebSocket and send bytes
+//! through it:
 //!
 //! ```
 //! use h3::{Config, Connection, Request, RequestEvent, Role, UniEvent, UniStream};
@@ -63,9 +64,9 @@
 //!
 //! # When the peer is wrong
 //!
-//! An [`Error`] says what to tell the peer and what ends: with [`Scope::Stream`] one request (reset the sending side, stop
-//! the receiving side), with [`Scope::Connection`] all of it (close the QUIC connection with the code as application
-//! error). What the error came from ignores everything from then on.
+//! An [`Error`] says what to tell the peer and what ends: with [`Scope::Stream`] one request (reset the sending side,
+//! stop the receiving side), with [`Scope::Connection`] all of it (close the QUIC connection with the code as
+//! application error). What the error came from ignores everything from then on.
 //!
 //! | What the shell sees | What it tells the crate, or does |
 //! | --- | --- |
@@ -77,9 +78,9 @@
 //!
 //! # Limits
 //!
-//! A field section is bounded by [`Config::field_section_bytes_max`], SETTINGS by [`SETTINGS_BYTES_MAX`], any other frame of
-//! a control stream by 8 bytes. Everything else is passed on or skipped as it comes. The number of streams is bounded by
-//! QUIC.
+//! A field section is bounded by [`Config::field_section_bytes_max`], SETTINGS by [`SETTINGS_BYTES_MAX`], any other
+//! frame of a control stream by 8 bytes. Everything else is passed on or skipped as it comes. The number of streams is
+//! bounded by QUIC.
 
 mod connection;
 mod error;

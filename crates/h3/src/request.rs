@@ -33,8 +33,8 @@ pub enum RequestEvent<'a> {
 ///                              └────┘
 /// ```
 ///
-/// Frames of unknown types are skipped in each state, known ones that have no arrow are H3_FRAME_UNEXPECTED. Between frames
-/// and within DATA it holds no memory; of a HEADERS frame it holds at most the section limit.
+/// Frames of unknown types are skipped in each state, known ones that have no arrow are H3_FRAME_UNEXPECTED. Between
+/// frames and within DATA it holds no memory; of a HEADERS frame it holds at most the section limit.
 ///
 /// After an error it ignores everything.
 #[derive(Debug)]
@@ -83,13 +83,14 @@ impl RequestStream {
         }
     }
 
-    /// Takes bytes from the front of `input` until they make an event. Call it until it gives none: then `input` is empty.
+    /// Takes bytes from the front of `input` until they make an event. Call it until it gives none: then `input` is
+    /// empty.
     ///
     /// # Errors
     ///
     /// What the peer did wrong, and whether it costs the stream or the connection. One of them deserves an answer:
-    /// with [`Code::EXCESSIVE_LOAD`] and the stream as scope, the field section is larger than we announced. A server may
-    /// respond with status 431 before it stops the stream.
+    /// with [`Code::EXCESSIVE_LOAD`] and the stream as scope, the field section is larger than we announced. A server
+    /// may respond with status 431 before it stops the stream.
     pub fn receive<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<RequestEvent<'a>>, Error> {
         let result = self.advance(input);
         if result.is_err() {

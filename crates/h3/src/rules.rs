@@ -39,8 +39,8 @@ fn check_value(value: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Checks the pseudo-header fields of a request against each other and against its `host` (section 4.3.1, section 4.4 and
-/// RFC 9220 section 3).
+/// Checks the pseudo-header fields of a request against each other and against its `host` (section 4.3.1, section 4.4
+/// and RFC 9220 section 3).
 pub(crate) fn check_request(request: &Request<'_>, host: Option<&[u8]>) -> Result<(), &'static str> {
     if !is_token(request.method) {
         return Err(":method is not a token");
@@ -123,7 +123,7 @@ fn is_token(text: &str) -> bool {
 
 /// A character of a token that is no upper-case letter (RFC 9110 section 5.6.2).
 fn is_lower_token_byte(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'.' | b'^' | b'`' | b'|' | b'~')
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// RFC 3986 section 3.1.

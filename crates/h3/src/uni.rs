@@ -28,7 +28,8 @@ pub enum UniEvent {
     Unknown,
 }
 
-/// One unidirectional stream that the peer opened. [`Connection::receive_uni`](crate::Connection::receive_uni) reads it.
+/// One unidirectional stream that the peer opened. [`Connection::receive_uni`](crate::Connection::receive_uni) reads
+/// it.
 #[derive(Debug, Default)]
 pub struct UniStream {
     pub(crate) state: State,

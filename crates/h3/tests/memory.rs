@@ -1,5 +1,5 @@
-//! What a connection and its streams cost in memory, counted by the allocator: nothing while they wait, nothing per DATA
-//! frame, and never more than the limits say, whatever the peer claims.
+//! What a connection and its streams cost in memory, counted by the allocator: nothing while they wait, nothing per
+//! DATA frame, and never more than the limits say, whatever the peer claims.
 
 #![allow(
     clippy::unwrap_used,

@@ -4,8 +4,8 @@ use super::static_table::{Match, find};
 use super::{huffman, integer};
 use crate::section::is_secret;
 
-/// Appends the field section that these fields make, without any frame around it (RFC 9204 section 4.5). Names have to be
-/// in lower case.
+/// Appends the field section that these fields make, without any frame around it (RFC 9204 section 4.5). Names have to
+/// be in lower case.
 ///
 /// ```
 /// // The first example of RFC 9204 appendix B, but with the path compressed.

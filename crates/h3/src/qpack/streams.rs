@@ -29,8 +29,8 @@ pub(crate) struct DecoderStream {
 }
 
 impl DecoderStream {
-    /// The only instruction that makes sense is "Stream Cancellation": a decoder with room for a table may send it for any
-    /// stream that it gives up, and cannot know that no section on it used the table.
+    /// The only instruction that makes sense is "Stream Cancellation": a decoder with room for a table may send it for
+    /// any stream that it gives up, and cannot know that no section on it used the table.
     pub(crate) fn receive(&mut self, input: &mut &[u8]) -> Result<(), Error> {
         for &byte in std::mem::take(input) {
             self.receive_byte(byte)

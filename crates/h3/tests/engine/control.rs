@@ -333,6 +333,15 @@ fn a_server_that_shuts_down_first_asks_then_rejects_and_says_it_once() {
 }
 
 #[test]
+fn a_request_on_the_last_possible_stream_can_still_be_followed_by_goaway() {
+    let (mut server, mut bytes) = (connection(Role::Server), Vec::new());
+    assert!(server.accept_request((1 << 62) - 4).is_ok());
+    server.refuse_requests(&mut bytes);
+    assert_eq!(bytes, frame(GOAWAY, &varint((1 << 62) - 4)));
+    assert!(connection(Role::Server).accept_request(u64::MAX - 3).is_ok(), "no id makes it overflow");
+}
+
+#[test]
 fn a_client_opens_nothing_after_goaway_and_knows_what_was_refused() {
     let mut client = connection(Role::Client);
     let none: Fields<'_> = &[];

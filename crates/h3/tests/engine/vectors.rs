@@ -1,7 +1,7 @@
 //! Bytes that other implementations wrote, and bytes of ours that they have read.
 //!
-//! The sections come from `lsqpack` (through `pylsqpack` 1.0.0) and the streams from `aioquic` 1.7.2, which share no code
-//! with this crate.
+//! The sections come from `lsqpack` (through `pylsqpack` 1.0.0) and the streams from `aioquic` 1.7.2, which share no
+//! code with this crate. `tests/vectors.py` prints them.
 
 use h3::{Role, Settings, UniEvent};
 

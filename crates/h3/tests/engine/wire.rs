@@ -1,4 +1,5 @@
-//! How the tests speak: frames made without the crate's own writers, and everything that can be observed about a stream.
+//! How the tests speak: frames made without the crate's own writers, and everything that can be observed about a
+//! stream.
 
 use h3::{
     Code, Config, Connection, Error, Request, RequestEvent, RequestStream, Role, Scope, UniEvent, UniStream,
