@@ -21,9 +21,18 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 /// How many sockets to accept before existing connections get their turn.
 const ACCEPTS_PER_TURN: u32 = 64;
 
+/// What a listener offers to whoever comes.
+#[derive(Clone)]
+pub(crate) struct Offer {
+    /// TLS, or plain.
+    pub(crate) tls: Option<Tls>,
+    /// The port of UDP where the same is to be had over HTTP/3, if it is.
+    pub(crate) http3_port: Option<u16>,
+}
+
 /// Accepts until a drain begins. Then takes what the kernel has queued, so that nobody who connected before is reset, and
 /// closes the listener.
-pub(crate) async fn run<S: Site>(listener: TcpListener, tls: Option<Tls>, site: Rc<S>, local: Rc<Local>) {
+pub(crate) async fn run<S: Site>(listener: TcpListener, offer: Offer, site: Rc<S>, local: Rc<Local>) {
     let mut accepted = 0;
     loop {
         let next = tokio::select! {
@@ -32,7 +41,7 @@ pub(crate) async fn run<S: Site>(listener: TcpListener, tls: Option<Tls>, site: 
             () = local.drain_begun() => break,
         };
         match next {
-            Ok((stream, peer)) => enter(stream, peer, tls.as_ref(), &site, &local),
+            Ok((stream, peer)) => enter(stream, peer, &offer, &site, &local),
             Err(error) => pause_after(&error, &local).await,
         }
         accepted += 1;
@@ -42,7 +51,7 @@ pub(crate) async fn run<S: Site>(listener: TcpListener, tls: Option<Tls>, site: 
     }
     poll_fn(|cx| {
         while let Poll::Ready(Ok((stream, peer))) = listener.poll_accept(cx) {
-            enter(stream, peer, tls.as_ref(), &site, &local);
+            enter(stream, peer, &offer, &site, &local);
         }
         Poll::Ready(())
     })
@@ -50,7 +59,7 @@ pub(crate) async fn run<S: Site>(listener: TcpListener, tls: Option<Tls>, site: 
 }
 
 /// Starts the task of one socket, or closes the socket if there are too many.
-fn enter<S: Site>(stream: TcpStream, peer: SocketAddr, tls: Option<&Tls>, site: &Rc<S>, local: &Rc<Local>) {
+fn enter<S: Site>(stream: TcpStream, peer: SocketAddr, offer: &Offer, site: &Rc<S>, local: &Rc<Local>) {
     let counters = &local.counters;
     counters.accepted.add(1);
     if local.is_full() {
@@ -64,8 +73,9 @@ fn enter<S: Site>(stream: TcpStream, peer: SocketAddr, tls: Option<&Tls>, site: 
     // Small messages must not wait for an acknowledgement. It fails only if the peer is gone, which reading tells.
     let _ = stream.set_nodelay(true);
     let (site, local) = (Rc::clone(site), Rc::clone(local));
-    let Some(tls) = tls.cloned() else {
-        let caller = Caller { peer, tls: None };
+    let Offer { tls, http3_port } = offer.clone();
+    let Some(tls) = tls else {
+        let caller = Caller { peer, tls: None, http3_port: None };
         drop(tokio::task::spawn_local(http1::serve(stream, caller, site, local, visit)));
         return;
     };
@@ -77,7 +87,7 @@ fn enter<S: Site>(stream: TcpStream, peer: SocketAddr, tls: Option<&Tls>, site: 
             return;
         };
         let is_http2 = facts.alpn == Some(Alpn::Http2);
-        let caller = Caller { peer, tls: Some(facts) };
+        let caller = Caller { peer, tls: Some(facts), http3_port };
         // A task of its own, because this one is as large as the handshake.
         if is_http2 {
             let serving = http2::serve(stream, Vec::new(), caller, site, local, visit);

@@ -23,6 +23,8 @@ pub(crate) struct Caller {
     pub(crate) peer: SocketAddr,
     /// `None` for cleartext.
     pub(crate) tls: Option<TlsFacts>,
+    /// The port of UDP to announce for HTTP/3, if there is one and the caller is not there already.
+    pub(crate) http3_port: Option<u16>,
 }
 
 /// What becomes of a request.
@@ -67,9 +69,16 @@ pub(crate) fn answer<S: Site>(
     let client_certificate = caller.tls.as_ref().and_then(|facts| facts.client.as_deref());
     let request = Request { head, peer: caller.peer, secure: caller.tls.is_some(), client_certificate };
     match (site.respond(&request), seat) {
+        // In HTTP/2 and HTTP/3 any 2xx says that the WebSocket is open (RFC 8441 section 5), whatever the site meant by it.
+        (Answer::Response(response), _) if head.protocol().is_some() && response.status().is_success() => {
+            refuse(StatusCode::NOT_FOUND, "There is no WebSocket here.", local)
+        }
         (Answer::Response(mut response), _) => {
             if caller.tls.as_ref().is_some_and(|facts| facts.is_lasting) {
                 response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, ONLY_TLS);
+            }
+            if let Some(value) = caller.http3_port.and_then(alternative) {
+                response.headers_mut().insert(header::ALT_SVC, value);
             }
             Outcome::Response(response)
         }
@@ -81,6 +90,11 @@ pub(crate) fn answer<S: Site>(
             refuse(StatusCode::INTERNAL_SERVER_ERROR, "This request did not ask for a WebSocket.", local)
         }
     }
+}
+
+/// Tells that the same is to be had over HTTP/3 on this port, today (RFC 7838 section 3).
+fn alternative(port: u16) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("h3=\":{port}\"; ma=86400")).ok()
 }
 
 /// Counts a request that broke a rule, and says which.

@@ -1,6 +1,6 @@
 //! Workers: one thread, one runtime, its own listeners. A connection lives and dies on one worker.
 
-use crate::accept;
+use crate::accept::{self, Offer};
 use crate::counters::{Counters, Totals};
 use crate::drain::{self, Drain, Drained};
 use crate::http3;
@@ -80,15 +80,16 @@ struct Thread {
 /// The sockets of one worker.
 #[derive(Default)]
 struct Listeners {
-    tcp: Vec<(std::net::TcpListener, Option<Tls>)>,
+    tcp: Vec<(std::net::TcpListener, Offer)>,
     quic: Vec<http3::Sockets>,
 }
 
 impl Listeners {
     /// Binds an address for every worker.
     fn bind(workers: &mut [Self], address: SocketAddr, listen: &Listen, options: &Options) -> io::Result<()> {
+        let offer = Offer { tls: listen.tls.clone(), http3_port: listen.http3.then_some(address.port()) };
         for worker in &mut *workers {
-            worker.tcp.push((bind(address, true)?, listen.tls.clone()));
+            worker.tcp.push((bind(address, true)?, offer.clone()));
         }
         if listen.http3 {
             let no_tls = || io::Error::new(io::ErrorKind::InvalidInput, "HTTP/3 needs TLS");
@@ -236,12 +237,12 @@ async fn run<S: Site>(
         let (site, local) = (Rc::clone(&site), Rc::clone(&local));
         drop(tokio::task::spawn_local(http3::run(sockets, worker.index, site, local)));
     }
-    for (listener, tls) in listeners.tcp {
+    for (listener, offer) in listeners.tcp {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
                 drop(tokio::task::spawn_local(accept::run(
                     listener,
-                    tls,
+                    offer,
                     Rc::clone(&site),
                     Rc::clone(&local),
                 )));

@@ -3,7 +3,7 @@
 use super::listen::transport;
 use super::session::Session;
 use super::stream::Http3Stream;
-use crate::dial::{DialError, DialOptions};
+use crate::dial::{DialError, DialOptions, HttpVersion};
 use crate::limits::QuicLimits;
 use h3::{Code, OpenError, RequestEvent, RequestStream, ResponseFields, Role};
 use quinn::{ClientConfig, ConnectionError, Endpoint, ReadError, RecvStream, VarInt};
@@ -15,6 +15,9 @@ use ws::head::{HeadLimits, ResponseHead, Version};
 
 /// How much of an answer is read at a time, and how much of a refusal is kept for people.
 const CHUNK_BYTES: usize = 4096;
+
+/// How QUIC says that nothing was agreed on in ALPN: alerts of TLS are its codes from 0x100 (RFC 9001 section 4.8).
+const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
 
 /// A connection of HTTP/3 on which many WebSockets can be opened. It is closed when the last of its clones and of its
 /// WebSockets is dropped.
@@ -114,15 +117,17 @@ async fn connect(
     let connecting = endpoint
         .connect_with(config, address, name)
         .map_err(|error| DialError::Broken(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
-    connecting.await.map_err(|error| match &error {
-        // RFC 9001 section 4.8: alerts of TLS are the codes from 0x100 to 0x1ff.
-        ConnectionError::TransportError(cause) if (0x100..0x200).contains(&u64::from(cause.code)) => {
-            DialError::Tls(io::Error::new(io::ErrorKind::InvalidData, error))
+    connecting.await.map_err(|error| {
+        let code = match &error {
+            ConnectionError::TransportError(cause) => u64::from(cause.code),
+            ConnectionError::ConnectionClosed(close) => u64::from(close.error_code),
+            _ => 0,
+        };
+        match code {
+            NO_APPLICATION_PROTOCOL => DialError::VersionRefused(HttpVersion::Http3),
+            0x100..=0x1ff => DialError::Tls(io::Error::new(io::ErrorKind::InvalidData, error)),
+            _ => broken(error),
         }
-        ConnectionError::ConnectionClosed(close) if (0x100..0x200).contains(&u64::from(close.error_code)) => {
-            DialError::Tls(io::Error::new(io::ErrorKind::InvalidData, error))
-        }
-        _ => broken(error),
     })
 }
 
@@ -145,8 +150,13 @@ fn open_request(
         protocol: pseudo.protocol,
     };
     session.http().open_request(&asked, handshake.fields(), request).map_err(|error| match error {
-        OpenError::GoingAway => DialError::Broken(io::Error::new(io::ErrorKind::ConnectionAborted, error)),
-        _ => DialError::Broken(io::Error::new(io::ErrorKind::Unsupported, error)),
+        OpenError::GoingAway => DialError::GoingAway,
+        OpenError::SettingsUnknown | OpenError::ConnectProtocolDisabled => {
+            DialError::NoWebSockets(HttpVersion::Http3)
+        }
+        OpenError::NotAClient | OpenError::Write(_) => {
+            DialError::Broken(io::Error::new(io::ErrorKind::InvalidInput, error))
+        }
     })
 }
 
@@ -168,6 +178,9 @@ async fn read_answer(
             Ok(None) => {
                 reader.finish().map_err(violation)?;
                 return Err(DialError::Broken(io::ErrorKind::UnexpectedEof.into()));
+            }
+            Err(ReadError::Reset(why)) if Code(why.into()) == Code::REQUEST_REJECTED => {
+                return Err(DialError::GoingAway);
             }
             Err(ReadError::Reset(why)) => {
                 let why = Code(why.into()).to_string();

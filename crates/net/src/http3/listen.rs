@@ -184,7 +184,8 @@ impl<S: Site> Entrance<S> {
             let Ok(Ok(connection)) = connected else {
                 return entrance.local.counters.quic_failed.add(1);
             };
-            let caller = Caller { peer, tls: Some(entrance.tls.quic_facts(&connection)) };
+            let tls = Some(entrance.tls.quic_facts(&connection));
+            let caller = Caller { peer, tls, http3_port: None };
             let (site, local) = (Rc::clone(&entrance.site), Rc::clone(&entrance.local));
             // A task of its own, because this one is as large as the handshake.
             let serving = Box::pin(super::carrier::serve(connection, caller, site, local, visit));

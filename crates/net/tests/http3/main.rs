@@ -8,6 +8,7 @@
 )]
 
 mod datagrams;
+mod dialing;
 mod moving;
 mod peer;
 #[path = "../rig/mod.rs"]

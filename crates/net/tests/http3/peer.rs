@@ -3,10 +3,10 @@
 use crate::rig::{self, PATIENCE};
 use h3::{Config, Request, RequestEvent, RequestStream, Role, UniStream};
 use net::{Answer, Limits, Listen, Options, Site, Tls, Workers, echo};
-use quinn::crypto::rustls::QuicClientConfig;
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ClientConfig, ConnectionError, Endpoint, ReadError, RecvStream, SendStream, VarInt};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl Server {
     }
 
     /// What a client needs to trust this server.
-    pub(crate) fn client_config(&self) -> ClientConfig {
+    pub(crate) fn tls_config(&self, protocols: &[&[u8]]) -> Arc<rustls::ClientConfig> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(self.tls.certificate_path()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -65,9 +65,15 @@ impl Server {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h3".to_vec()];
+        tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         tls.enable_early_data = true;
-        ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()))
+        Arc::new(tls)
+    }
+
+    /// The same for QUIC.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let tls = QuicClientConfig::try_from(self.tls_config(&[b"h3"])).unwrap();
+        ClientConfig::new(Arc::new(tls))
     }
 
     /// A QUIC connection on which nothing was said.
@@ -83,6 +89,21 @@ impl Server {
         let (endpoint, quic) = self.quic().await;
         Peer::on(endpoint, quic).await
     }
+}
+
+/// What a server needs that is not ours, to show the same certificate.
+pub(crate) fn server_config(tls: &Tls, protocol: &[u8]) -> quinn::ServerConfig {
+    let certificate = CertificateDer::from_pem_file(tls.certificate_path()).unwrap();
+    let key = PrivateKeyDer::from_pem_file(tls.certificate_path().with_extension("key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    tls.alpn_protocols = vec![protocol.to_vec()];
+    quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()))
 }
 
 impl Drop for Server {

@@ -5,6 +5,7 @@ use crate::rig;
 use h3::{Code, Request};
 use net::{Drain, Limits};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn a_websocket_echoes_and_closes_in_order() {
@@ -181,4 +182,21 @@ async fn a_name_that_the_certificate_lacks_is_misdirected() {
         stream.send.finish().unwrap();
         assert_eq!(stream.response().await.status(), status, "{authority}");
     }
+}
+
+#[tokio::test]
+async fn who_comes_over_tcp_and_tls_is_told_of_http3() {
+    let server = Server::start(1, Limits::default());
+    let name = "localhost".try_into().unwrap();
+    let socket = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(server.tls_config(&[b"http/1.1"]));
+    let mut stream = connector.connect(name, socket).await.unwrap();
+    let request = b"GET /page HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let expected = format!("alt-svc: h3=\":{}\"; ma=86400\r\n", server.address.port());
+    assert!(answer.contains(&expected), "{answer}");
+    let (response, _) = server.peer().await.fetch("GET", "/page").await;
+    assert_eq!(response.field("alt-svc"), None, "who is there already need not be told");
 }
