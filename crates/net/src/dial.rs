@@ -173,7 +173,7 @@ pub(crate) fn conclude(
     let [one, two] = [entropy()?, entropy()?].map(u64::from_ne_bytes);
     let connection = Connection::new(Role::Client, Arc::clone(&options.config), clock::now(), [one, two])
         .with_compression(agreed.compression);
-    let facts = HandshakeFacts::new(http, &head, tls);
+    let facts = HandshakeFacts::new(http, handshake, &head, &agreed, tls);
     Ok(Dialed { stream, connection, leftover: ahead, subprotocol: agreed.subprotocol, facts })
 }
 

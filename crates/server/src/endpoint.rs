@@ -79,8 +79,9 @@ impl Sink for Output<'_, '_> {
     }
 
     fn text(&mut self, text: &str) {
-        // It fails only after a Close frame, when nothing more is owed.
-        let _ = self.0.send(ws::Message::Text(text));
+        // Never compressed: `welcome` carries a token, next to names that others chose. It fails only after a Close
+        // frame, when nothing more is owed.
+        let _ = self.0.send_plain(ws::Message::Text(text));
     }
 
     fn event(&mut self, event: &Arc<Event>) {

@@ -1,26 +1,44 @@
-//! The flag `--compression`: how far messages are compressed (permessage-deflate, RFC 7692).
+//! The flag that says how far messages are compressed (permessage-deflate, RFC 7692), for servers and clients.
 
-use std::str::FromStr;
-use ws::deflate::Mode;
+use clap::Args;
+use ws::deflate::{Mode, Policy, WorkLimits};
 
-/// The value of the flag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Compression(pub(crate) Mode);
+/// With takeover even short messages gain, because they look like those before them.
+const TAKEOVER_BYTES_MIN: usize = 16;
 
-impl FromStr for Compression {
-    type Err = String;
+/// How far messages are compressed.
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct CompressionArgs {
+    /// Compression to agree to: off; no-takeover, each message by itself, which costs no memory; or 8 to 15, messages refer
+    /// to those before them, which costs up to 2^N bytes per connection and direction
+    #[arg(long, value_name = "HOW", default_value = "off", value_parser = parse)]
+    pub compression: Mode,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let mode = match text {
-            "off" => Mode::Off,
-            "no-takeover" => Mode::NoTakeover,
-            _ => {
-                let bits = text.parse().ok().filter(|bits| (9..=15).contains(bits));
-                let bits = bits.ok_or("use off, no-takeover, or the bits of the window: 9 to 15")?;
-                Mode::Takeover { window_bits_max: bits }
-            }
+impl CompressionArgs {
+    /// The policy with its defaults.
+    pub(crate) fn policy(self) -> Policy {
+        let compress_bytes_min = match self.compression {
+            Mode::Takeover { .. } => TAKEOVER_BYTES_MIN,
+            Mode::Off | Mode::NoTakeover => Policy::default().compress_bytes_min,
         };
-        Ok(Self(mode))
+        Policy { compress_bytes_min, ..Policy::with_mode(self.compression) }
+    }
+
+    /// The policy for measurements and test suites, where a peer may make us work as hard as it can.
+    pub(crate) fn tireless(self) -> Policy {
+        Policy { compress: WorkLimits::UNLIMITED, inflate: WorkLimits::UNLIMITED, ..self.policy() }
+    }
+}
+
+fn parse(text: &str) -> Result<Mode, String> {
+    match text {
+        "off" => Ok(Mode::Off),
+        "no-takeover" => Ok(Mode::NoTakeover),
+        bits => match bits.parse() {
+            Ok(window_bits_max @ 8..=15) => Ok(Mode::Takeover { window_bits_max }),
+            _ => Err("give off, no-takeover, or the bits of the window, 8 to 15".to_owned()),
+        },
     }
 }
 
@@ -29,12 +47,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mode_is_a_word_or_a_number_of_bits() {
-        assert_eq!("off".parse(), Ok(Compression(Mode::Off)));
-        assert_eq!("no-takeover".parse(), Ok(Compression(Mode::NoTakeover)));
-        assert_eq!("12".parse(), Ok(Compression(Mode::Takeover { window_bits_max: 12 })));
-        for wrong in ["", "8", "16", "on", "-9"] {
-            assert!(wrong.parse::<Compression>().is_err(), "{wrong:?}");
+    fn a_window_is_given_in_bits_that_deflate_has() {
+        assert_eq!(parse("off"), Ok(Mode::Off));
+        assert_eq!(parse("no-takeover"), Ok(Mode::NoTakeover));
+        assert_eq!(parse("12"), Ok(Mode::Takeover { window_bits_max: 12 }));
+        for wrong in ["7", "16", "", "on", "-1"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -2,16 +2,19 @@
 
 mod converse;
 mod ending;
+mod handshake;
 mod microscope;
 
+use crate::compression::CompressionArgs;
 use crate::failure::Failure;
 use crate::terminal::{escape, say};
 use clap::Args;
 use microscope::Microscope;
-use net::{ClientTls, DialOptions, PemPair, Trust, WebSocket, dial};
+use net::{ClientTls, DialOptions, HttpVersion, PemPair, Trust, WebSocket, dial};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use ws::CloseCode;
 
 /// Flags of `stoa connect`.
@@ -40,6 +43,14 @@ pub(crate) struct ConnectArgs {
     /// Append the secrets of the TLS connection to a file, so that Wireshark can read it; for debugging only
     #[arg(long, value_name = "FILE")]
     pub insecure_key_log: Option<PathBuf>,
+    /// Version of HTTP to open the WebSocket with: 1 (HTTP/1.1), 2, or 3 (needs wss://)
+    #[arg(long, value_name = "VERSION", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub http: u8,
+    #[command(flatten)]
+    pub compression: CompressionArgs,
+    /// Show how the connection was opened: what was sent, what came back, what TLS agreed on
+    #[arg(long)]
+    pub handshake: bool,
     /// Print each message, and in the end how the connection was closed, as a line of JSON
     #[arg(long)]
     pub json: bool,
@@ -88,7 +99,14 @@ async fn talk(args: ConnectArgs) -> Result<ExitCode, Failure> {
         (false, Some(path)) => Trust::PemFile(path.clone()),
         (false, None) => Trust::System,
     };
+    let config = ws::Config { compression: args.compression.policy(), ..ws::Config::default() };
     let options = DialOptions {
+        http: match args.http {
+            2 => HttpVersion::Http2,
+            3 => HttpVersion::Http3,
+            _ => HttpVersion::Http1,
+        },
+        config: Arc::new(config),
         subprotocols: args.subprotocol.clone(),
         headers: args.header.clone(),
         trust,
@@ -96,6 +114,9 @@ async fn talk(args: ConnectArgs) -> Result<ExitCode, Failure> {
         ..DialOptions::default()
     };
     let mut dialed = dial(&args.url, &options).await.map_err(Failure::failed)?;
+    if args.handshake {
+        handshake::show(&dialed.facts, args.json);
+    }
     if args.frames {
         dialed = Microscope::over(dialed, args.json);
     }

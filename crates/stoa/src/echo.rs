@@ -1,7 +1,7 @@
 //! `stoa echo`: a server that answers every message with the same message.
 
 use crate::args::ServerThreads;
-use crate::compression::Compression;
+use crate::compression::CompressionArgs;
 use crate::failure::Failure;
 use crate::terminal::say;
 use crate::tls::{TlsArgs, keep_fresh};
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use ws::deflate::{Policy, WorkLimits};
+use ws::deflate::Policy;
 
 /// Largest message, in bytes: what the largest cases of the Autobahn test suite send.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -33,13 +33,12 @@ pub(crate) struct EchoArgs {
     #[command(flatten)]
     pub tls: TlsArgs,
     #[command(flatten)]
+    pub compression: CompressionArgs,
+    #[command(flatten)]
     pub threads: ServerThreads,
     /// Directory for a self-signed certificate
     #[arg(long, value_name = "DIR", default_value = "stoa-data")]
     pub data: PathBuf,
-    /// How messages are compressed for clients that offer it: off, no-takeover, or the bits of the window (9 to 15)
-    #[arg(long, value_name = "HOW", default_value = "off")]
-    pub compression: Compression,
     /// Read values of flags from a TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -65,7 +64,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
         },
         thread_name: "stoa-echo".to_owned(),
     };
-    let config = Arc::new(ws::Config { compression: policy(args.compression), ..websocket_config() });
+    let config = Arc::new(websocket_config(args.compression.tireless()));
     let workers = Workers::start(options, move |_| Echo::new(Arc::clone(&config)))
         .map_err(|error| Failure::failed(format!("{error}. Choose another address with --listen")))?;
     for (place, address) in workers.addresses().iter().enumerate() {
@@ -90,7 +89,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Limits for the Autobahn test suite and for measurements.
-pub(crate) fn websocket_config() -> ws::Config {
+pub(crate) fn websocket_config(compression: Policy) -> ws::Config {
     let limits = ws::Limits {
         frame_bytes_max: MESSAGE_BYTES_MAX as u64,
         message_bytes_max: MESSAGE_BYTES_MAX,
@@ -101,13 +100,7 @@ pub(crate) fn websocket_config() -> ws::Config {
         empty_frames_per_second_max: 100_000,
         empty_frames_burst_max: 100_000,
     };
-    ws::Config { limits, ..ws::Config::default() }
-}
-
-/// Compression without a limit of work: whoever runs an echo server wants to know what is possible.
-fn policy(compression: Compression) -> Policy {
-    let unlimited = WorkLimits::UNLIMITED;
-    Policy { compress: unlimited, inflate: unlimited, ..Policy::with_mode(compression.0) }
+    ws::Config { limits, compression, ..ws::Config::default() }
 }
 
 /// Waits for SIGINT or SIGTERM.

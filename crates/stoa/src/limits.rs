@@ -104,12 +104,12 @@ impl LimitArgs {
     }
 
     /// The limits of each WebSocket.
-    pub(crate) fn websocket(&self) -> ws::Config {
+    pub(crate) fn websocket(&self, compression: ws::deflate::Policy) -> ws::Config {
         let limits = ws::Limits {
             frame_bytes_max: self.message_bytes_max.into(),
             message_bytes_max: self.message_bytes_max as usize,
             ..ws::Limits::default()
         };
-        ws::Config { limits, ..ws::Config::default() }
+        ws::Config { limits, compression, ..ws::Config::default() }
     }
 }

@@ -1,6 +1,7 @@
 //! `stoa serve`: one node, from flags to a running server, and back down again.
 
 use crate::args::ServerThreads;
+use crate::compression::CompressionArgs;
 use crate::echo::wait_for_signal;
 use crate::failure::Failure;
 use crate::limits::LimitArgs;
@@ -61,6 +62,8 @@ pub(crate) struct ServeArgs {
     /// Keep only the newest N events of each room [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub retain_events: Option<u64>,
+    #[command(flatten)]
+    pub compression: CompressionArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
     /// What to log: error, warn, info, debug, or per part, such as info,net=debug
@@ -184,7 +187,7 @@ impl ServeArgs {
             limits: self.limits.chat(),
             net_limits: self.limits.net(),
             store,
-            websocket: self.limits.websocket(),
+            websocket: self.limits.websocket(self.compression.policy()),
         })
     }
 }

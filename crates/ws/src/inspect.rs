@@ -4,11 +4,17 @@
 //! show a person what two peers said to each other, also the wrong things. The bytes are the same on every version of
 //! HTTP, so one inspector serves for all.
 
+use crate::connection::Role;
+use crate::deflate::{Codec, Context, Parameters};
 use crate::frame::{HEADER_BYTES_MAX, header_bytes};
 use crate::mask;
 
 /// How much of a payload is kept to be shown.
 pub const SHOWN_BYTES_MAX: usize = 256;
+
+/// The longest compressed message that is inflated to be shown, and the longest that it is inflated to. After a longer one
+/// nothing more is inflated, because the messages behind it may refer to it.
+pub const INFLATED_BYTES_MAX: usize = 16 << 20;
 
 /// How the length of a frame was written (RFC 6455 section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,12 +109,49 @@ pub struct Inspector {
     missing: u64,
     /// The masking key as it applies to the next byte.
     key: [u8; 4],
+    compression: Option<Compression>,
+}
+
+/// How compressed messages are inflated to be shown.
+#[derive(Debug)]
+struct Compression {
+    codec: Codec,
+    context: Option<Context>,
+    /// The data of the compressed message that is passing, unmasked.
+    data: Vec<u8>,
+    /// Whether a compressed message is passing.
+    is_passing: bool,
+}
+
+impl Compression {
+    /// The message that is complete. Afterwards the next one may begin.
+    fn finish(&mut self) -> Option<Inflated> {
+        let compressed_bytes = self.data.len();
+        let plain = self.codec.inflate(&self.data, self.context.as_mut(), INFLATED_BYTES_MAX).ok()?;
+        let shown = plain[..plain.len().min(SHOWN_BYTES_MAX)].to_vec();
+        let inflated = Inflated { compressed_bytes, plain_bytes: plain.len(), shown };
+        self.data.clear();
+        self.is_passing = false;
+        Some(inflated)
+    }
 }
 
 impl Inspector {
     /// An inspector of a direction in which no byte has passed.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An inspector of what `sender` sends after a handshake that agreed on compression.
+    pub fn with_compression(parameters: Parameters, sender: Role) -> Self {
+        let direction = parameters.sent_by(sender);
+        let compression = Compression {
+            codec: Codec::default(),
+            context: direction.takeover.then(|| Context::new(direction.window_bits)),
+            data: Vec::new(),
+            is_passing: false,
+        };
+        Self { compression: Some(compression), ..Self::default() }
     }
 
     /// Looks at bytes that pass, in whatever pieces, and tells of each frame that is complete.
@@ -125,7 +168,8 @@ impl Inspector {
             if self.missing > 0 {
                 return;
             }
-            if let Some(frame) = self.frame.take() {
+            if let Some(mut frame) = self.frame.take() {
+                self.inflate(&mut frame);
                 seen(frame);
             }
         }
@@ -147,6 +191,10 @@ impl Inspector {
         self.header.clear();
         self.missing = frame.payload_bytes;
         self.key = frame.mask.unwrap_or_default();
+        if let Some(compression) = &mut self.compression {
+            let begins = matches!(frame.opcode, 1 | 2);
+            compression.is_passing = if begins { frame.rsv[0] } else { compression.is_passing };
+        }
         self.frame = Some(frame);
         Some(rest)
     }
@@ -154,10 +202,34 @@ impl Inspector {
     fn take_payload(&mut self, payload: &[u8]) {
         let Some(frame) = &mut self.frame else { return };
         self.missing -= payload.len() as u64;
+        if let Some(compression) = self.compression.as_mut().filter(|it| it.is_passing)
+            && frame.opcode < 8
+        {
+            if compression.data.len() + payload.len() > INFLATED_BYTES_MAX {
+                self.compression = None;
+            } else {
+                let start = compression.data.len();
+                compression.data.extend_from_slice(payload);
+                mask::apply(&mut compression.data[start..], self.key);
+            }
+        }
         let room = SHOWN_BYTES_MAX - frame.shown.len();
         let start = frame.shown.len();
         frame.shown.extend_from_slice(&payload[..payload.len().min(room)]);
-        self.key = mask::apply(&mut frame.shown[start..], self.key);
+        mask::apply(&mut frame.shown[start..], self.key);
+        self.key.rotate_left(payload.len() % 4);
+    }
+
+    /// With the last frame of a compressed message, tells what the message holds.
+    fn inflate(&mut self, frame: &mut SeenFrame) {
+        if !frame.fin || frame.opcode >= 8 {
+            return;
+        }
+        let Some(compression) = self.compression.as_mut().filter(|it| it.is_passing) else { return };
+        frame.inflated = compression.finish();
+        if frame.inflated.is_none() {
+            self.compression = None;
+        }
     }
 }
 
@@ -196,6 +268,33 @@ mod tests {
         assert_eq!((frames[0].opcode_name(), frames[0].length_form), ("reserved", LengthForm::Bits16));
         assert_eq!((frames[1].opcode_name(), frames[1].length_form), ("close", LengthForm::Bits64));
         assert_eq!(frames[1].shown, [3, 0xe8]);
+    }
+
+    #[test]
+    fn a_compressed_message_is_shown_inflated_with_its_last_frame() {
+        let both = |takeover: bool| Parameters {
+            server_no_context_takeover: !takeover,
+            client_no_context_takeover: !takeover,
+            server_max_window_bits: 15,
+            client_max_window_bits: 15,
+        };
+        let mut inspector = Inspector::with_compression(both(true), Role::Server);
+        let mut frames = Vec::new();
+        // "Hello" twice, from RFC 7692 section 7.2.3.2, the first in two fragments with a ping between them.
+        let wire = [
+            &[0x41, 0x03, 0xf2, 0x48, 0xcd, 0x89, 0x00, 0x80, 0x04, 0xc9, 0xc9, 0x07, 0x00][..],
+            &[0xc1, 0x05, 0xf2, 0x00, 0x11, 0x00, 0x00],
+        ];
+        for piece in wire {
+            inspector.inspect(piece, |frame| frames.push(frame));
+        }
+        let inflated: Vec<_> = frames.iter().map(|frame| frame.inflated.as_ref()).collect();
+        assert_eq!((inflated[0], inflated[1]), (None, None));
+        for (place, compressed_bytes) in [(2, 7), (3, 5)] {
+            let inflated = inflated[place].unwrap();
+            assert_eq!((inflated.compressed_bytes, inflated.plain_bytes), (compressed_bytes, 5));
+            assert_eq!(inflated.shown, b"Hello");
+        }
     }
 
     #[test]

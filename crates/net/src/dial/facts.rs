@@ -6,6 +6,7 @@ use quinn::crypto::rustls::HandshakeData;
 use rustls::ClientConnection;
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
+use ws::handshake::{Agreed, ClientHandshake};
 use ws::head::ResponseHead;
 
 /// What the opening handshake of a dialed WebSocket said.
@@ -13,10 +14,16 @@ use ws::head::ResponseHead;
 pub struct HandshakeFacts {
     /// The version of HTTP.
     pub http: HttpVersion,
+    /// The first line of the request in HTTP/1.1. The other versions have pseudo-header fields in its place.
+    pub request_line: Option<String>,
+    /// The header fields of the request, in order, with pseudo-header fields such as `:method` first.
+    pub request: Vec<(String, String)>,
     /// The status of the server's answer: 101, or 200 in HTTP/2 and HTTP/3.
     pub status: u16,
     /// The header fields of the server's answer, in order.
     pub fields: Vec<(String, String)>,
+    /// What was agreed on about compression.
+    pub compression: Option<ws::deflate::Parameters>,
     /// What TLS agreed on. `None` for `ws://`.
     pub tls: Option<TlsHandshake>,
 }
@@ -35,10 +42,41 @@ pub struct TlsHandshake {
 }
 
 impl HandshakeFacts {
-    pub(super) fn new(http: HttpVersion, head: &ResponseHead, tls: Option<TlsHandshake>) -> Self {
-        let fields = head.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { http, status: head.status(), fields, tls }
+    pub(super) fn new(
+        http: HttpVersion,
+        handshake: &ClientHandshake,
+        head: &ResponseHead,
+        agreed: &Agreed,
+        tls: Option<TlsHandshake>,
+    ) -> Self {
+        let (request_line, request) = request_of(handshake);
+        let fields = head.headers().map(owned).collect();
+        let (status, compression) = (head.status(), agreed.compression);
+        Self { http, request_line, request, status, fields, compression, tls }
     }
+}
+
+/// The request as it was sent: its first line, if it has one, and its fields.
+fn request_of(handshake: &ClientHandshake) -> (Option<String>, Vec<(String, String)>) {
+    let Some(pseudo) = handshake.pseudo() else {
+        let text = String::from_utf8_lossy(handshake.request());
+        let mut lines = text.lines();
+        let line = lines.next().map(str::to_owned);
+        return (line, lines.filter_map(|line| line.split_once(": ")).map(owned).collect());
+    };
+    let names = [
+        (":method", Some(pseudo.method)),
+        (":protocol", pseudo.protocol),
+        (":scheme", pseudo.scheme),
+        (":authority", pseudo.authority),
+        (":path", pseudo.path),
+    ];
+    let pseudo = names.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    (None, pseudo.chain(handshake.fields()).map(owned).collect())
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 impl TlsHandshake {

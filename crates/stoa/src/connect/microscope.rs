@@ -4,6 +4,7 @@ use crate::terminal::{self, escape};
 use net::{Dialed, Direction};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use ws::Role;
 use ws::inspect::{Inspector, LengthForm, SeenFrame};
 
 /// Payload bytes that are shown in a line.
@@ -20,8 +21,12 @@ pub(super) struct Microscope {
 impl Microscope {
     /// Puts the connection under the microscope.
     pub(super) fn over(dialed: Dialed, json: bool) -> Dialed {
-        let mut microscope =
-            Self { json, since: Instant::now(), sent: Inspector::new(), received: Inspector::new() };
+        let inspector = |sender| match dialed.facts.compression {
+            Some(parameters) => Inspector::with_compression(parameters, sender),
+            None => Inspector::new(),
+        };
+        let (sent, received) = (inspector(Role::Client), inspector(Role::Server));
+        let mut microscope = Self { json, since: Instant::now(), sent, received };
         if !json {
             terminal::print(&legend());
         }
@@ -65,8 +70,12 @@ fn to_line(direction: Direction, at: Duration, frame: &SeenFrame) -> String {
     };
     let (size, shown) = match &frame.inflated {
         Some(inflated) => (
-            format!("{} ({} inflated)", frame.payload_bytes, inflated.plain_bytes),
-            payload(frame, &inflated.shown, inflated.plain_bytes as u64),
+            frame.payload_bytes.to_string(),
+            format!(
+                "{} bytes inflated: {}",
+                inflated.plain_bytes,
+                payload(frame, &inflated.shown, inflated.plain_bytes as u64)
+            ),
         ),
         None => (frame.payload_bytes.to_string(), payload(frame, &frame.shown, frame.payload_bytes)),
     };
@@ -96,10 +105,7 @@ fn payload(frame: &SeenFrame, shown: &[u8], whole_bytes: u64) -> String {
 }
 
 fn to_json(direction: Direction, at: Duration, frame: &SeenFrame) -> Value {
-    let (plain_bytes, shown) = match &frame.inflated {
-        Some(inflated) => (Some(inflated.plain_bytes), &inflated.shown),
-        None => (None, &frame.shown),
-    };
+    let inflated = frame.inflated.as_ref();
     json!({
         "type": "frame",
         "direction": match direction { Direction::Sent => "sent", Direction::Received => "received" },
@@ -112,8 +118,10 @@ fn to_json(direction: Direction, at: Duration, frame: &SeenFrame) -> Value {
         "length_bits": match frame.length_form { LengthForm::Bits7 => 7, LengthForm::Bits16 => 16, LengthForm::Bits64 => 64 },
         "header_bytes": frame.header_bytes,
         "payload_bytes": frame.payload_bytes,
-        "plain_bytes": plain_bytes,
-        "payload_start_hex": hex(shown),
+        "payload_start_hex": hex(&frame.shown),
+        "message_compressed_bytes": inflated.map(|it| it.compressed_bytes),
+        "message_plain_bytes": inflated.map(|it| it.plain_bytes),
+        "message_start_hex": inflated.map(|it| hex(&it.shown)),
     })
 }
 
