@@ -125,7 +125,11 @@ impl Job {
     }
 
     /// Starts a server, and returns once `is_ready` says so. `otherwise` is what it did not do.
-    pub(crate) fn serve_when(mut self, is_ready: &dyn Fn() -> bool, otherwise: &str) -> Result<Server, String> {
+    pub(crate) fn serve_when(
+        mut self,
+        is_ready: &dyn Fn() -> bool,
+        otherwise: &str,
+    ) -> Result<Server, String> {
         let mut guarded = self.start()?;
         let until = Instant::now() + Duration::from_secs(20);
         loop {

@@ -5,6 +5,7 @@ use net::echo::Echo;
 use net::{Answer, DialError, DialOptions, NoEndpoint, OwnedMessage, Request, Site, WebSocket, Workers};
 use std::sync::Arc;
 use std::time::Duration;
+use ws::deflate::{Mode, Policy};
 use ws::{CloseCode, End, Message, Side};
 
 fn start() -> (Workers, String) {
@@ -28,6 +29,36 @@ async fn every_message_comes_back_as_it_was() {
     let end = socket.close(CloseCode::NORMAL, "done").await;
     assert!(matches!(end, End::Handshake { started_by: Side::Us, .. }), "{end:?}");
     assert_eq!((workers.totals().messages_in, workers.totals().messages_out), (8, 8));
+}
+
+#[tokio::test]
+async fn messages_are_compressed_both_ways_if_both_sides_want_it() {
+    for mode in
+        [Mode::NoTakeover, Mode::Takeover { window_bits_max: 10 }, Mode::Takeover { window_bits_max: 15 }]
+    {
+        let config = Arc::new(ws::Config { compression: Policy::with_mode(mode), ..ws::Config::default() });
+        let options = net::Options::new(1, ["127.0.0.1:0".parse().unwrap()]);
+        let served = Arc::clone(&config);
+        let workers = Workers::start(options, move |_| Echo::new(Arc::clone(&served))).unwrap();
+        let url = format!("ws://{}/", workers.addresses()[0]);
+        let options = DialOptions { config, ..DialOptions::default() };
+        let mut socket = WebSocket::connect(&url, &options).await.unwrap();
+        let said: Vec<String> = (0..100).map(|n| format!("{{\"n\":{n}}} hello again. ").repeat(20)).collect();
+        for text in &said {
+            socket.send(Message::Text(text)).await.unwrap();
+        }
+        for text in &said {
+            assert_eq!(socket.receive().await, Some(text.as_str().into()));
+        }
+        let totals = workers.totals();
+        let plain: usize = said.iter().map(String::len).sum();
+        assert!(totals.bytes_in * 4 < plain as u64, "{mode:?}: {} of {plain} bytes", totals.bytes_in);
+        assert!(totals.bytes_out * 4 < plain as u64, "{mode:?}: {} of {plain} bytes", totals.bytes_out);
+        // One that speaks plainly is served as well.
+        let mut socket = WebSocket::connect(&url, &DialOptions::default()).await.unwrap();
+        socket.send(Message::Text(&said[0])).await.unwrap();
+        assert_eq!(socket.receive().await, Some(said[0].as_str().into()));
+    }
 }
 
 #[tokio::test]

@@ -154,7 +154,7 @@ pub struct Connection {
 }
 
 // A million idle connections are a million of these.
-const _: () = assert!(size_of::<Connection>() <= 200);
+const _: () = assert!(size_of::<Connection>() <= 184);
 
 /// What is known once a connection begins to end.
 #[derive(Debug)]
@@ -287,7 +287,7 @@ impl Connection {
         }
     }
 
-    /// The round trip of the latest answered Ping.
+    /// The round trip of the latest answered Ping, to the microsecond.
     pub fn rtt(&self) -> Option<Duration> {
         self.keepalive.rtt()
     }

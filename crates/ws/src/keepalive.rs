@@ -13,11 +13,21 @@ pub(crate) struct Keepalive {
     heard: Duration,
     /// When the first Ping was sent to which nothing, no frame at all, has answered. The peer lives if it was heard later.
     asked: Option<Duration>,
-    /// The latest Ping without a Pong: when it left, and a fingerprint of its payload.
-    measured: Option<(Duration, u32)>,
-    rtt: Option<Duration>,
+    /// When the latest Ping without a Pong left.
+    measured: Option<Duration>,
+    /// A fingerprint of the payload of that Ping.
+    fingerprint: u32,
+    /// The latest round trip in microseconds, or [`NO_RTT`]: a quarter of what an `Option<Duration>` takes, in every
+    /// connection.
+    rtt_micros: u32,
     pings_sent: u32,
 }
+
+/// No round trip was measured. As one it would be longer than an hour.
+const NO_RTT: u32 = u32::MAX;
+
+// A million idle connections are a million of these.
+const _: () = assert!(size_of::<Keepalive>() <= 64);
 
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +39,7 @@ pub(crate) enum Due {
 
 impl Keepalive {
     pub(crate) fn new(now: Duration) -> Self {
-        Self { heard: now, asked: None, measured: None, rtt: None, pings_sent: 0 }
+        Self { heard: now, asked: None, measured: None, fingerprint: 0, rtt_micros: NO_RTT, pings_sent: 0 }
     }
 
     #[inline]
@@ -43,7 +53,7 @@ impl Keepalive {
     }
 
     pub(crate) fn rtt(&self) -> Option<Duration> {
-        self.rtt
+        (self.rtt_micros != NO_RTT).then(|| Duration::from_micros(self.rtt_micros.into()))
     }
 
     /// A Ping leaves.
@@ -51,7 +61,8 @@ impl Keepalive {
         if self.unanswered_since().is_none() {
             self.asked = Some(now);
         }
-        self.measured = Some((now, fingerprint(payload)));
+        self.measured = Some(now);
+        self.fingerprint = fingerprint(payload);
     }
 
     /// Payload for a Ping of our own: a number that was not used before on this connection.
@@ -63,14 +74,15 @@ impl Keepalive {
     /// A Pong came. Gives the round trip if it answers the latest Ping (RFC 6455 section 5.5.3); a Pong that answers an
     /// older one, or none, measures nothing.
     pub(crate) fn pong_received(&mut self, now: Duration, payload: &[u8]) -> Option<Duration> {
-        let (sent, expected) = self.measured?;
-        if expected != fingerprint(payload) {
+        let sent = self.measured?;
+        if self.fingerprint != fingerprint(payload) {
             return None;
         }
         self.measured = None;
         self.asked = None;
-        self.rtt = Some(now.saturating_sub(sent));
-        self.rtt
+        let micros = now.saturating_sub(sent).as_micros();
+        self.rtt_micros = u32::try_from(micros).unwrap_or(NO_RTT - 1).min(NO_RTT - 1);
+        self.rtt()
     }
 
     /// The next time at which something may be due.
