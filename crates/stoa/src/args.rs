@@ -58,6 +58,7 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples:\n  stoa load echo ws://127.0.0.1:9001/ --connections 64 --in-flight 16\n  \
         stoa load echo ws://127.0.0.1:9001/ --connections 100 --rate 10000 --size 128\n  \
+        stoa load echo wss://127.0.0.1:9443/ --insecure --http 3 --connections 200 --compression no-takeover\n  \
         stoa load idle ws://127.0.0.1:9001/ --connections 15000 --pid $(pidof stoa)\n  \
         stoa load fanout ws://127.0.0.1:8080/v1/chat --connections 1000 --rate 1000 --size 128\n  \
         stoa load chat ws://127.0.0.1:8080/v1/chat --connections 64 --rooms 8 --rate max --in-flight 64\n\n\

@@ -1,14 +1,18 @@
 //! `stoa load`: from flags to a plan, and from a report to a page or an object and an exit code.
 
+use crate::compression::Compression;
 use crate::failure::Failure;
 use crate::terminal;
 use clap::{Args, ValueEnum};
 use lab::load::{self, LoadError, Pace, Plan, Progress, Step, Verdict};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use ws::deflate::Mode;
 
 /// Connections that are being opened at the same time, in each process.
 const CONNECTING_MAX: u32 = 256;
+/// WebSockets on a connection of HTTP/2 or HTTP/3, if it is not said: as many as servers usually allow.
+const PER_CARRIER: u32 = 100;
 /// Senders of a fan-out, if it is not said. With this many, 1,000 messages per second stay within the default limits.
 const FANOUT_SENDERS: u32 = 64;
 
@@ -32,7 +36,16 @@ pub(crate) struct LoadArgs {
     pub scenario: Scenario,
     /// The server: ws://HOST:PORT/PATH or wss://…
     pub url: String,
-    /// Connections in total
+    /// Version of HTTP: 1, 2 or 3 (3 needs wss://)
+    #[arg(long, value_name = "VERSION", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub http: u8,
+    /// WebSockets on each connection of HTTP/2 or HTTP/3 [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub per_carrier: Option<u32>,
+    /// Compression to offer: off, no-takeover, or with context takeover and windows of 9 to 15 bits
+    #[arg(long, value_name = "MODE", default_value = "off")]
+    pub compression: Compression,
+    /// WebSockets in total
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub connections: u32,
     /// Messages per second in total, at times fixed beforehand; or "max" with --in-flight
@@ -149,9 +162,10 @@ impl LoadArgs {
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        let processes = self
-            .processes
-            .unwrap_or_else(|| self.connections.div_ceil(load::plan::CONNECTIONS_PER_PROCESS_MAX).max(1));
+        let per_carrier = self.per_carrier.unwrap_or(PER_CARRIER);
+        let sockets = if self.http == 1 { self.connections } else { self.connections.div_ceil(per_carrier) };
+        let needed = sockets.div_ceil(load::plan::CONNECTIONS_PER_PROCESS_MAX).max(1);
+        let processes = self.processes.unwrap_or(needed);
         // The senders of a fan-out get a thread of their own, so that they are on time.
         let least = if self.scenario == Scenario::Fanout { 2 } else { 1 };
         let threads = (cores / 2 / processes).max(least).min(self.connections.max(1));
@@ -163,6 +177,13 @@ impl LoadArgs {
             url: self.url.clone(),
             insecure: self.insecure,
             ca: self.ca.clone(),
+            http: self.http,
+            per_carrier,
+            compression: match self.compression.0 {
+                Mode::Off => load::Compression::Off,
+                Mode::NoTakeover => load::Compression::NoTakeover,
+                Mode::Takeover { window_bits_max } => load::Compression::Takeover(window_bits_max),
+            },
             connections: self.connections,
             connecting_max: CONNECTING_MAX,
             pace: self.pace()?,
@@ -206,6 +227,12 @@ impl LoadArgs {
         if self.senders.is_some() && !is_chat {
             return refuse("--senders");
         }
+        if self.per_carrier.is_some() && self.http == 1 {
+            return Err(Failure::wrong("--per-carrier needs --http 2 or --http 3"));
+        }
+        if self.http == 3 && !self.url.starts_with("wss:") && !self.url.starts_with("https:") {
+            return Err(Failure::wrong("HTTP/3 is always encrypted: --http 3 needs a wss:// URL"));
+        }
         if self.join.is_some() && self.scenario != Scenario::Idle {
             return refuse("--join");
         }
@@ -241,6 +268,10 @@ mod tests {
         assert_eq!((chat.pace, chat.rooms, chat.senders), (Pace::PerSecond(25_000.0), 8, 0));
         assert_eq!(plan("chat ws://x --rate max --in-flight 8").unwrap().pace, Pace::InFlight(8));
         assert_eq!(plan("idle ws://x --connections 40000").unwrap().processes, 3);
+        let shared =
+            plan("echo wss://x --connections 40000 --http 3 --per-carrier 50 --compression 12").unwrap();
+        assert_eq!((shared.processes, shared.http, shared.per_carrier), (1, 3, 50));
+        assert_eq!(shared.compression, load::Compression::Takeover(12));
     }
 
     #[test]
@@ -250,6 +281,8 @@ mod tests {
             ("echo ws://x --rate fast", "--rate must be a number"),
             ("echo ws://x --rooms 2", "--rooms means nothing for `stoa load echo`"),
             ("chat ws://x --join 2", "--join means nothing"),
+            ("echo ws://x --per-carrier 5", "--per-carrier needs"),
+            ("echo ws://x --http 3", "needs a wss:// URL"),
             ("idle ws://x --rate 5", "means nothing for `stoa load idle`"),
         ] {
             let why = plan(flags).unwrap_err();

@@ -17,6 +17,7 @@ mod echo;
 pub mod environment;
 pub mod latency;
 mod member;
+mod opener;
 pub mod outcome;
 mod party;
 pub mod plan;
@@ -31,7 +32,7 @@ mod wire;
 
 pub use conductor::{LoadError, Step, run, run_part};
 pub use party::Progress;
-pub use plan::{Pace, Plan, Scenario, Unfit};
+pub use plan::{Compression, Pace, Plan, Scenario, Unfit};
 pub use report::RunReport;
 pub use usage::resident_bytes;
 pub use verdict::{Judgement, Verdict};

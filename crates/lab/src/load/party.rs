@@ -7,13 +7,13 @@
 //! 3. *settle*: [`Order::Settle`] tells what was acked in every room, by all parties; wait until the members here have it.
 //! 4. *leave*: judge, close, say [`Report::Done`].
 
-use super::echo::EchoClient;
-use super::member::{Accounts, Hall, Member, ProcessSpreads};
+use super::member::{Accounts, Hall, ProcessSpreads};
+use super::opener::{Opener, dial_some};
 use super::outcome::Outcome;
-use super::plan::{Plan, Scenario};
+use super::plan::Plan;
 use super::stage::Stage;
 use super::usage;
-use net::{DialOptions, Dialed, Driver, Local, Trust, dial};
+use net::Local;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -29,8 +29,6 @@ const LOOK: Duration = Duration::from_millis(5);
 const TELL: Duration = Duration::from_millis(500);
 /// How long the closing handshakes may take in the end.
 const LEAVING: Duration = Duration::from_secs(3);
-/// Longest message that a server may send, in bytes. `welcome` and `joined` can be long.
-const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 /// What the conductor tells all parties.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -137,7 +135,8 @@ impl Party {
         let connections = self.stage.connections();
         let next = Rc::new(Cell::new(connections.start));
         let at_once = (self.stage.plan.connecting_max / self.stage.plan.threads).max(1);
-        let dialers: Vec<_> = (0..at_once.min(connections.len() as u32))
+        let sockets = (connections.len() as u32).div_ceil(self.stage.plan.websockets_per_socket());
+        let dialers: Vec<_> = (0..at_once.min(sockets))
             .map(|_| tokio::task::spawn_local(dial_some(self.opener(), Rc::clone(&next))))
             .collect();
         for dialer in dialers {
@@ -160,29 +159,7 @@ impl Party {
     }
 
     fn opener(&self) -> Opener {
-        let plan = &self.stage.plan;
-        let trust = match (plan.insecure, &plan.ca) {
-            (true, _) => Trust::Anybody,
-            (false, Some(path)) => Trust::PemFile(path.into()),
-            (false, None) => Trust::System,
-        };
-        // The server keeps the connections alive; a generator with 15,000 timers of its own would measure itself.
-        let limits = ws::Limits {
-            message_bytes_max: MESSAGE_BYTES_MAX,
-            frame_bytes_max: MESSAGE_BYTES_MAX as u64,
-            ..ws::Limits::default()
-        };
-        let config = Arc::new(ws::Config { ping_interval: None, limits, ..ws::Config::default() });
-        let speaks_chat = plan.scenario.is_chat() || (plan.scenario == Scenario::Idle && plan.rooms > 0);
-        let subprotocols =
-            if speaks_chat { vec![chat::protocol::SUBPROTOCOL.to_owned()] } else { Vec::new() };
-        let options = DialOptions { trust, config, subprotocols, ..DialOptions::default() };
-        Opener {
-            hall: Rc::clone(&self.hall),
-            local: Rc::clone(&self.local),
-            options: Rc::new(options),
-            speaks_chat,
-        }
+        Opener::new(Rc::clone(&self.hall), Rc::clone(&self.local))
     }
 
     /// Sends by the schedule and waits for the answers.
@@ -240,50 +217,6 @@ impl Party {
 
     fn patience(&self) -> Duration {
         Duration::from_secs_f64(self.stage.plan.patience_seconds)
-    }
-}
-
-/// Opens connections of a party.
-#[derive(Clone)]
-struct Opener {
-    hall: Rc<Hall>,
-    local: Rc<Local>,
-    options: Rc<DialOptions>,
-    speaks_chat: bool,
-}
-
-/// Opens one connection after the other until all of the party's are taken.
-async fn dial_some(opener: Opener, next: Rc<Cell<u32>>) {
-    let stage = Rc::clone(&opener.hall.stage);
-    let end = stage.connections().end;
-    while next.get() < end {
-        let connection = next.replace(next.get() + 1);
-        let began = net::now();
-        match dial(&stage.plan.url, &opener.options).await {
-            Ok(dialed) => opener.drive(dialed, connection, began),
-            Err(error) => stage.book.borrow_mut().failures.add(&error.to_string(), 1),
-        }
-    }
-}
-
-impl Opener {
-    fn drive(&self, dialed: Dialed, connection: u32, began: Duration) {
-        let Dialed { stream, connection: state, leftover, .. } = dialed;
-        let (local, hall) = (Rc::clone(&self.local), Rc::clone(&self.hall));
-        if self.speaks_chat {
-            let driver = Driver::new(local, stream, state, leftover, |wake| {
-                let place = hall.stage.enter(&wake, connection);
-                Member::new(hall, connection, place, began)
-            });
-            drop(tokio::task::spawn_local(driver));
-        } else {
-            hall.stage.book.borrow_mut().connecting.record(net::now().saturating_sub(began));
-            let driver = Driver::new(local, stream, state, leftover, |wake| {
-                let place = hall.stage.enter(&wake, connection);
-                EchoClient::new(Rc::clone(&hall.stage), connection, place)
-            });
-            drop(tokio::task::spawn_local(driver));
-        }
     }
 }
 

@@ -56,6 +56,19 @@ pub enum Pace {
     InFlight(u32),
 }
 
+/// What to offer the server about compression (permessage-deflate, RFC 7692).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Each message is compressed by itself.
+    NoTakeover,
+    /// Messages refer to earlier ones, in windows of so many bits.
+    Takeover(u8),
+}
+
 /// Everything that a run needs to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
@@ -67,7 +80,13 @@ pub struct Plan {
     pub insecure: bool,
     /// Believe the certificates in this PEM file.
     pub ca: Option<String>,
-    /// How many connections, over all processes.
+    /// The version of HTTP: 1, 2 or 3.
+    pub http: u8,
+    /// WebSockets on each connection of HTTP/2 or HTTP/3.
+    pub per_carrier: u32,
+    /// What to offer about compression.
+    pub compression: Compression,
+    /// How many connections (WebSockets), over all processes.
     pub connections: u32,
     /// How many connections are being opened at the same time, per process.
     pub connecting_max: u32,
@@ -121,9 +140,13 @@ impl Plan {
         if self.processes == 0 || self.threads == 0 {
             return unfit("--processes and --threads must be at least 1".into());
         }
-        let per_process = self.connections.div_ceil(self.processes);
+        if !(1..=3).contains(&self.http) || self.per_carrier == 0 {
+            return unfit("--http must be 1, 2 or 3, and --per-carrier at least 1".into());
+        }
+        let per_process = self.connections.div_ceil(self.processes).div_ceil(self.websockets_per_socket());
         if per_process > CONNECTIONS_PER_PROCESS_MAX {
-            let needed = self.connections.div_ceil(CONNECTIONS_PER_PROCESS_MAX);
+            let sockets = self.connections.div_ceil(self.websockets_per_socket());
+            let needed = sockets.div_ceil(CONNECTIONS_PER_PROCESS_MAX);
             return unfit(format!(
                 "{per_process} connections in one process are more than {CONNECTIONS_PER_PROCESS_MAX}, which a limit of 20,000 open files allows; use --processes {needed}"
             ));
@@ -154,6 +177,11 @@ impl Plan {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How many WebSockets share a socket.
+    pub fn websockets_per_socket(&self) -> u32 {
+        if self.http == 1 { 1 } else { self.per_carrier }
     }
 
     /// Threads over all processes.
@@ -216,6 +244,9 @@ pub(crate) mod tests {
             url: "ws://127.0.0.1:1/v1/chat".into(),
             insecure: false,
             ca: None,
+            http: 1,
+            per_carrier: 100,
+            compression: Compression::Off,
             connections: 10,
             connecting_max: 8,
             pace: Pace::PerSecond(100.0),
@@ -264,9 +295,12 @@ pub(crate) mod tests {
         assert_eq!(plan().check(), Ok(()));
         let many = Plan { connections: 40_000, ..plan() };
         assert!(many.check().unwrap_err().0.contains("--processes 3"));
+        assert_eq!(Plan { http: 2, ..many.clone() }.check(), Ok(()));
         assert_eq!(Plan { processes: 3, ..many }.check(), Ok(()));
         for (bad, word) in [
             (Plan { connections: 0, ..plan() }, "--connections"),
+            (Plan { http: 4, ..plan() }, "--http"),
+            (Plan { per_carrier: 0, ..plan() }, "--per-carrier"),
             (Plan { seconds: 0.0, ..plan() }, "--seconds"),
             (Plan { size: 15, ..plan() }, "--size"),
             (Plan { scenario: Scenario::Echo, size: 7, ..plan() }, "--size"),

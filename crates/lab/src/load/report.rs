@@ -3,7 +3,7 @@
 use super::environment::Environment;
 use super::latency::Summary;
 use super::outcome::{Outcome, Reasons};
-use super::plan::{Pace, Plan, Scenario};
+use super::plan::{Compression, Pace, Plan, Scenario};
 use super::tracker::Wrong;
 use super::verdict::{Judgement, Server, Verdict};
 use serde::Serialize;
@@ -102,7 +102,11 @@ impl RunReport {
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
         let (config, results) = (&self.config, &self.results);
-        writeln!(text, "{} {}", config.scenario.name(), config.url)?;
+        write!(text, "{} {}", config.scenario.name(), config.url)?;
+        if config.http > 1 {
+            write!(text, ", HTTP/{}, {} WebSockets on a connection", config.http, config.per_carrier)?;
+        }
+        writeln!(text, "{}", if config.compression == Compression::Off { "" } else { ", compressed" })?;
         let connects = results.connects_per_second;
         write!(text, "  connections   {}", thousands(results.connections))?;
         writeln!(text, "  ({} per second)", thousands(connects as u64))?;
