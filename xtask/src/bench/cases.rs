@@ -39,6 +39,16 @@ const ECHO: &[Column] = &[
     Column { name: "server_busy", title: "server's core busy", scale: 1.0 },
     Column { name: "generator_busy", title: "generator's core busy", scale: 1.0 },
 ];
+const DEFLATE: &[Column] = &[
+    Column { name: "messages_per_s", title: "messages/s", scale: 1.0 },
+    Column { name: "server_ns_per_message", title: "server CPU per message, ns", scale: 1.0 },
+    Column {
+        name: "received_bytes_per_message",
+        title: "bytes of an echo's frame (plain: about 300)",
+        scale: 1.0,
+    },
+    Column { name: "server_busy", title: "server's core busy", scale: 1.0 },
+];
 const IDLE: &[Column] = &[
     Column { name: "bytes_per_websocket", title: "bytes of `VmRSS` for each WebSocket", scale: 1.0 },
     Column { name: "websockets", title: "WebSockets", scale: 1.0 },
@@ -47,6 +57,7 @@ const HANDSHAKES: &[Column] = &[
     Column { name: "handshakes_per_server_s", title: "handshakes per second of a core", scale: 1.0 },
     Column { name: "server_us_per_handshake", title: "server CPU for each, µs", scale: 1.0 },
     Column { name: "handshakes_per_s", title: "handshakes/s in this run", scale: 1.0 },
+    Column { name: "resumed_share", title: "of them resumed", scale: 1.0 },
 ];
 const PACE: &[Column] = &[
     Column { name: "p99_us", title: "p99, µs", scale: 1.0 },
@@ -173,6 +184,7 @@ impl Case {
             "idle" => IDLE,
             "handshakes" => HANDSHAKES,
             "pace" => PACE,
+            "echo" if self.flags.contains(&"--compression") => DEFLATE,
             _ => ECHO,
         }
         .iter()

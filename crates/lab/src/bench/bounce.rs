@@ -56,6 +56,7 @@ async fn talk(
                 if read.filled().is_empty() {
                     return Err("the server closed the connection".to_owned());
                 }
+                tally.received(read.filled().len());
                 conversation.incoming(read.filled())
             })
         })

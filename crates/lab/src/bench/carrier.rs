@@ -255,6 +255,7 @@ impl Lanes {
         }
         let messages = conversation.incoming(bytes)?;
         self.tally.count(messages);
+        self.tally.received(bytes.len());
         match part {
             Part::Bounce(_) => self.send(lane, messages, client, output),
             Part::Pace => {

@@ -36,10 +36,13 @@ impl Echo {
             return Err(format!("at most {IN_FLIGHT_BYTES_MAX} bytes can be in flight on a connection"));
         }
         tokio::time::sleep(Duration::from_secs_f64(self.warmup)).await;
-        let (costs, before) = (Costs::begin(self.server)?, opened.tally.messages.get());
+        let tally = &opened.tally;
+        let (costs, before, received) =
+            (Costs::begin(self.server)?, tally.messages.get(), tally.received.get());
         tokio::time::sleep(Duration::from_secs_f64(self.seconds)).await;
-        let (spent, messages) = (costs.spent()?, (opened.tally.messages.get() - before) as f64);
-        opened.tally.check()?;
+        let (spent, messages) = (costs.spent()?, (tally.messages.get() - before) as f64);
+        let received = (tally.received.get() - received) as f64;
+        tally.check()?;
         if messages == 0.0 {
             return Err("no echo came back".to_owned());
         }
@@ -53,6 +56,7 @@ impl Echo {
         Ok(report
             .with("generator_ns_per_message", spent.own_nanos / messages)
             .with("generator_busy", spent.own_nanos / spent.seconds / 1e9)
-            .with("sent_bytes_per_message", opened.script.frame_bytes()))
+            .with("sent_bytes_per_message", opened.script.frame_bytes())
+            .with("received_bytes_per_message", received / messages))
     }
 }

@@ -6,6 +6,7 @@ use super::report::Report;
 use super::script::add_frame;
 use super::tally::{Costs, Tally};
 use super::wire::{self, Dialer, Place, Wire};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,10 +38,12 @@ impl Handshakes {
     /// A sentence: the server cannot be reached, or refuses.
     pub async fn measure(&self) -> Result<Report, String> {
         let tally = Rc::new(Tally::new());
+        let mut resumed = None;
         match self.http {
             Http::One => {
                 let compression = super::script::Compression::Off;
                 let dialer = Rc::new(Dialer::new(&self.place, "http/1.1", self.resume, compression)?);
+                resumed = self.place.secure.then(|| Rc::clone(&dialer.resumed));
                 for _ in 0..self.at_once {
                     drop(tokio::task::spawn_local(again_and_again(Rc::clone(&dialer), Rc::clone(&tally))));
                 }
@@ -81,7 +84,13 @@ impl Handshakes {
                 .with("server_us_per_handshake", spent.server_nanos / handshakes / 1e3)
                 .with("handshakes_per_server_s", handshakes / (spent.server_nanos / 1e9)),
         };
-        Ok(report.with("generator_us_per_handshake", spent.own_nanos / handshakes / 1e3))
+        let report = report.with("generator_us_per_handshake", spent.own_nanos / handshakes / 1e3);
+        // The warm-up counts here, too: it is about whether the server resumes, not about how often.
+        let share = |resumed: Rc<Cell<u64>>| resumed.get() as f64 / tally.messages.get() as f64;
+        Ok(match resumed.map(share) {
+            None => report,
+            Some(share) => report.with("resumed_share", share.min(1.0)),
+        })
     }
 
     fn connections(&self) -> Connections {

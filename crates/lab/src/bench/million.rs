@@ -67,10 +67,11 @@ impl Million {
         let total = self.carriers * self.per_carrier;
         let (rss, available) = (tally::resident_bytes(self.server)?, available_bytes());
         let costs = Costs::begin(Some(self.server))?;
+        let dialer = |place| Dialer::new(place, "h2", true, Compression::Off).map(Rc::new);
+        let dialers = self.places.iter().map(dialer).collect::<Result<Vec<_>, _>>()?;
         for number in 0..self.carriers {
-            let place = &self.places[number % self.places.len()];
             let carrier = Carrier {
-                dialer: Dialer::new(place, "h2", true, Compression::Off)?,
+                dialer: Rc::clone(&dialers[number % dialers.len()]),
                 first: number * self.per_carrier,
                 websockets: self.per_carrier,
                 shared: Rc::clone(&shared),
@@ -124,7 +125,7 @@ impl Million {
 
 /// One TCP connection and its WebSockets.
 struct Carrier {
-    dialer: Dialer,
+    dialer: Rc<Dialer>,
     /// The number of its first WebSocket.
     first: usize,
     websockets: usize,
@@ -167,9 +168,9 @@ impl Carrier {
                 self.on_event(client, &event, &mut opened, output)
             })?;
             if opened == self.websockets {
-                permit = None;
+                // The next carrier may begin.
+                drop(permit.take());
             }
-            let _ = &permit;
         }
     }
 

@@ -11,6 +11,8 @@ pub(crate) struct Tally {
     origin: Instant,
     /// Echoes that came back and were right.
     pub(crate) messages: Cell<u64>,
+    /// Bytes that came from the server, with frame headers and without what is below the WebSocket.
+    pub(crate) received: Cell<u64>,
     /// Latencies of messages that were due at or after this time.
     pub(crate) measure_from: Cell<Duration>,
     pub(crate) latencies: RefCell<Latencies>,
@@ -24,6 +26,7 @@ impl Tally {
         Self {
             origin: Instant::now(),
             messages: Cell::new(0),
+            received: Cell::new(0),
             measure_from: Cell::new(Duration::MAX),
             latencies: RefCell::default(),
             open: Cell::new(0),
@@ -37,6 +40,10 @@ impl Tally {
 
     pub(crate) fn count(&self, messages: usize) {
         self.messages.set(self.messages.get() + messages as u64);
+    }
+
+    pub(crate) fn received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
     }
 
     pub(crate) fn opened(&self, websockets: usize) {

@@ -7,9 +7,11 @@ use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, HandshakeKind, SignatureScheme};
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -72,6 +74,8 @@ pub(crate) struct Dialer {
     tls: Option<TlsConnector>,
     request: Vec<u8>,
     compression: Compression,
+    /// How many of the TLS handshakes were short ones.
+    pub(crate) resumed: Rc<Cell<u64>>,
 }
 
 impl Dialer {
@@ -97,7 +101,13 @@ impl Dialer {
             "GET {target} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{extension}\r\n"
         );
-        Ok(Self { place: place.clone(), tls, request: request.into_bytes(), compression })
+        Ok(Self {
+            place: place.clone(),
+            tls,
+            request: request.into_bytes(),
+            compression,
+            resumed: Rc::default(),
+        })
     }
 
     /// A WebSocket over HTTP/1.1, and nothing of it read yet. An error is a sentence.
@@ -119,6 +129,9 @@ impl Dialer {
         let Some(tls) = &self.tls else { return Ok(Box::new(socket)) };
         let name = ServerName::IpAddress(self.place.address.ip().into());
         let stream = tls.connect(name, socket).await.map_err(|e| format!("the TLS handshake failed: {e}"))?;
+        if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+            self.resumed.set(self.resumed.get() + 1);
+        }
         Ok(Box::new(stream))
     }
 
