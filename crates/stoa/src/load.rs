@@ -1,6 +1,6 @@
 //! `stoa load`: from flags to a plan, and from a report to a page or an object and an exit code.
 
-use crate::compression::Compression;
+use crate::compression::CompressionArgs;
 use crate::failure::Failure;
 use crate::terminal;
 use clap::{Args, ValueEnum};
@@ -42,9 +42,8 @@ pub(crate) struct LoadArgs {
     /// WebSockets on each connection of HTTP/2 or HTTP/3 [default: 100]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub per_carrier: Option<u32>,
-    /// Compression to offer: off, no-takeover, or with context takeover and windows of 9 to 15 bits
-    #[arg(long, value_name = "MODE", default_value = "off")]
-    pub compression: Compression,
+    #[command(flatten)]
+    pub compression: CompressionArgs,
     /// WebSockets in total
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub connections: u32,
@@ -179,7 +178,7 @@ impl LoadArgs {
             ca: self.ca.clone(),
             http: self.http,
             per_carrier,
-            compression: match self.compression.0 {
+            compression: match self.compression.compression {
                 Mode::Off => load::Compression::Off,
                 Mode::NoTakeover => load::Compression::NoTakeover,
                 Mode::Takeover { window_bits_max } => load::Compression::Takeover(window_bits_max),
