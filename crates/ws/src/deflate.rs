@@ -2,8 +2,7 @@
 //!
 //! 1. The opening handshake agrees on [`Parameters`]: [`negotiate`] is the server's side, [`offer`] and [`verify`] are
 //!    the client's. What a route or a client is ready to do is its [`Policy`]. The default is to compress nothing.
-//! 2. A [`Codec`] compresses and inflates whole messages. It holds the tables and buffers, about 150 KiB once it is used,
-//!    and belongs to a worker and not to a connection: it is lent to each call.
+//! 2. A [`Codec`] compresses and inflates whole messages. It holds X to a worker and not to a connection: it is lent to each call.
 //! 3. A [`Context`] is what one direction of one connection remembers when both sides agreed on "context takeover": the
 //!    last bytes of plain text, and nothing else. Without takeover a connection remembers nothing.
 //! 4. [`WorkBudget`] bounds how much a peer may make us compress or inflate per second.
@@ -38,3 +37,7 @@ pub const WINDOW_BITS_MIN: u8 = 8;
 
 /// The largest window, and the one that holds when nobody asks for less: 2^15 bytes.
 pub const WINDOW_BITS_MAX: u8 = 15;
+
+/// Buffers of the codec that are longer are given back before the next message. It is the default limit for messages, and
+/// the byte that tells whether a message is longer.
+const KEPT_BYTES_MAX: usize = (1 << 20) + 1;

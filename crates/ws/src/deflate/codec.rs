@@ -53,7 +53,7 @@ impl Codec {
     /// Inflates the data of one message, which lies in the codec until the next call, and remembers it in the context.
     ///
     /// It stops when the message is longer than `bytes_max`, and its buffer is never longer than `bytes_max` and one byte,
-    /// or the kept 256 KiB. Blocks that say that they are the last are allowed (section 7.2.3.4). References are followed
+    /// or the 1 MiB that is kept from message to message. Blocks that say that they are the last are allowed (section 7.2.3.4). References are followed
     /// as far as 2^15 bytes within the message and as far as the context remembers before it.
     ///
     /// # Errors

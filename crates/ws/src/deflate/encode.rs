@@ -17,10 +17,7 @@ mod symbols;
 use self::bits::BitWriter;
 use self::block::BlockEncoder;
 use self::matches::Matcher;
-use super::Context;
-
-/// Buffers that are longer than this are given back before the next message.
-const KEPT_BYTES_MAX: usize = 256 << 10;
+use super::{Context, KEPT_BYTES_MAX};
 
 /// Compresses messages one after the other. It remembers nothing of them; a context does.
 #[derive(Default)]
@@ -57,8 +54,8 @@ impl Encoder {
             }
         }
         // An empty stored block up to its length, which is 00 00 ff ff and is left out. For an empty message this is all.
-        bits.push(0b000, 3);
-        bits.finish();
+        bits.write(8, |packer| packer.put(0b000, 3));
+        bits.align();
     }
 
     /// Encodes `data[start..]`, which may refer to what lies before it.

@@ -4,15 +4,12 @@ use std::fmt;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::{Context, WINDOW_BITS_MAX};
+use super::{Context, KEPT_BYTES_MAX, WINDOW_BITS_MAX};
 
 /// What is put behind the data of a message. The first four bytes are those that the sender removed (RFC 7692 section
 /// 7.2.2). The other two are an empty last block, which ends the stream exactly here if, and only if, the message ended
 /// at the end of a block, as it must.
 const TAIL: [u8; 6] = [0x00, 0x00, 0xff, 0xff, 0x03, 0x00];
-
-/// The buffer is not given back between messages if it is not longer.
-const KEPT_BYTES_MAX: usize = 256 << 10;
 
 /// How many blocks of a message may say that they are the last one, beside one for each `LAST_BLOCK_DATA_BYTES` of data.
 /// Each makes us hand the window to zlib again, which must not cost more than the data is worth.
@@ -69,8 +66,11 @@ impl Inflater {
         let capacity_max = bytes_max.saturating_add(1);
         self.reserve(data.len().saturating_mul(4).clamp(1024, KEPT_BYTES_MAX), capacity_max);
         self.start_stream(context)?;
-        self.feed_data(data, context, capacity_max)?;
+        let is_ended = self.feed_data(data, context, capacity_max)?;
         let length = self.filled;
+        if is_ended {
+            return Ok(&self.buffer[..length]);
+        }
         match self.feed(&TAIL, capacity_max) {
             Ok((Status::StreamEnd, consumed)) if consumed == TAIL.len() && self.filled == length => {
                 Ok(&self.buffer[..length])
@@ -81,26 +81,25 @@ impl Inflater {
     }
 
     /// Inflates the data that was received. Blocks that say that they are the last are allowed, and more may follow them
-    /// (RFC 7692 section 7.2.3.4).
+    /// (RFC 7692 section 7.2.3.4). True if nothing is missing: the data ended with such a block, as peers send it that do
+    /// not think of the tail, or there was none at all.
     fn feed_data(
         &mut self,
         mut data: &[u8],
         context: Option<&Context>,
         capacity_max: usize,
-    ) -> Result<(), InflateError> {
+    ) -> Result<bool, InflateError> {
         let mut last_blocks_left = LAST_BLOCKS_MAX + data.len() / LAST_BLOCK_DATA_BYTES;
-        loop {
+        while !data.is_empty() {
             let (status, consumed) = self.feed(data, capacity_max)?;
             data = &data[consumed..];
             if status != Status::StreamEnd {
-                return if data.is_empty() { Ok(()) } else { Err(InflateError::Corrupt) };
+                return if data.is_empty() { Ok(false) } else { Err(InflateError::Corrupt) };
             }
             last_blocks_left = last_blocks_left.checked_sub(1).ok_or(InflateError::Corrupt)?;
             self.start_stream(context)?;
-            if data.is_empty() {
-                return Ok(());
-            }
         }
+        Ok(true)
     }
 
     /// Prepares zlib for a stream that continues what the context has and what was inflated of this message so far.

@@ -7,7 +7,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod counting;
 mod inflating;
+mod memory;
 mod negotiating;
 mod round_trips;
 mod texts;

@@ -1,5 +1,6 @@
 //! What the codec compresses, any inflater reads: ours, and zlib fed as a peer would feed it.
 
+use proptest::prelude::*;
 use ws::deflate::{Codec, Context};
 use zlib_rs::{Inflate, InflateFlush};
 
@@ -16,13 +17,24 @@ impl Peer {
     }
 
     fn inflate(&mut self, data: &[u8], length: usize) -> Vec<u8> {
+        self.inflate_in_steps(data, length, usize::MAX)
+    }
+
+    /// The smaller the steps, the more precisely zlib notices a reference that goes back further than its window.
+    fn inflate_in_steps(&mut self, data: &[u8], length: usize, step: usize) -> Vec<u8> {
         let mut message = vec![0; length + 1];
         let start = self.zlib.total_out();
-        for part in [data, &[0, 0, 0xff, 0xff]] {
-            let written = (self.zlib.total_out() - start) as usize;
-            let read = self.zlib.total_in();
-            self.zlib.decompress(part, &mut message[written..], InflateFlush::SyncFlush).unwrap();
-            assert_eq!(self.zlib.total_in() - read, part.len() as u64, "all of it is read");
+        for mut part in [data, &[0, 0, 0xff, 0xff]] {
+            loop {
+                let written = (self.zlib.total_out() - start) as usize;
+                let read = self.zlib.total_in();
+                let room = message.len().min(written.saturating_add(step));
+                self.zlib.decompress(part, &mut message[written..room], InflateFlush::SyncFlush).unwrap();
+                part = &part[(self.zlib.total_in() - read) as usize..];
+                if part.is_empty() && ((self.zlib.total_out() - start) as usize) < room {
+                    break;
+                }
+            }
         }
         message.truncate((self.zlib.total_out() - start) as usize);
         message
@@ -68,5 +80,114 @@ fn every_kind_and_size_of_message_comes_back_for_every_window() {
                 check(&mut codec, &messages, window_bits, takeover);
             }
         }
+    }
+}
+
+#[test]
+fn references_never_go_back_further_than_the_window() {
+    let mut codec = Codec::default();
+    for window_bits in 8..=15 {
+        for kind in ["chat", "words", "far repeats"] {
+            let (mut context, mut peer) = (Context::new(window_bits), Peer::new(window_bits));
+            for seed in 0..3 {
+                let message = message(kind, 10_000, seed);
+                let data = compress(&mut codec, &message, Some(&mut context), window_bits);
+                // With steps of one byte zlib knows the window and nothing else.
+                assert!(peer.inflate_in_steps(&data, message.len(), 1) == message, "{kind}, {window_bits}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_said_before_makes_messages_smaller() {
+    let mut codec = Codec::default();
+    let (mut alone, mut together) = (0, 0);
+    let mut context = Context::new(12);
+    for seed in 0..20 {
+        let message = message("chat", 200, seed);
+        alone += compress(&mut codec, &message, None, 12).len();
+        together += compress(&mut codec, &message, Some(&mut context), 12).len();
+    }
+    // Measured: 3,083 and 1,830 bytes.
+    assert!(alone < 3200 && together < 2000, "{alone} and {together} bytes");
+}
+
+#[test]
+fn the_form_of_a_message_does_not_depend_on_what_the_codec_did_before() {
+    let mut used = Codec::default();
+    for (seed, kind) in KINDS.iter().cycle().take(200).enumerate() {
+        let message = message(kind, seed * seed % 3000, seed as u64);
+        let fresh = compress(&mut Codec::default(), &message, None, 15);
+        assert!(compress(&mut used, &message, None, 15) == fresh, "{kind} {seed}");
+    }
+}
+
+#[test]
+fn random_bytes_grow_by_no_more_than_headers() {
+    let message = message("random", 1 << 20, 3);
+    let data = compress(&mut Codec::default(), &message, None, 15);
+    assert!(data.len() <= message.len() + 5 * message.len().div_ceil(0xffff) + 1, "{}", data.len());
+}
+
+#[test]
+fn a_message_that_was_compressed_for_many_slides_into_the_context_of_each() {
+    let mut codec = Codec::default();
+    let (mut sent, mut peer) = (Context::new(12), Peer::new(12));
+    let shared = message("chat", 500, 1);
+    let shared_data = compress(&mut codec, &shared, None, 12);
+    for seed in 0..20 {
+        let own = message("chat", 300, seed);
+        let data = compress(&mut codec, &own, Some(&mut sent), 12);
+        assert!(peer.inflate(&data, own.len()) == own);
+        assert!(peer.inflate(&shared_data, shared.len()) == shared);
+        sent.slide(&shared);
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Said {
+    kind: &'static str,
+    length: usize,
+    seed: u64,
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    let length = prop_oneof![6 => 0..400_usize, 3 => 0..5000_usize, 1 => 0..150_000_usize];
+    (proptest::sample::select(&KINDS[..]), length, 0..20_u64).prop_map(|(kind, length, seed)| Said {
+        kind,
+        length,
+        seed,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn conversations_come_back(
+        conversation in proptest::collection::vec(said(), 1..12),
+        window_bits in 8..=15_u8,
+        takeover in any::<bool>(),
+    ) {
+        let messages: Vec<_> =
+            conversation.iter().map(|said| message(said.kind, said.length, said.seed)).collect();
+        check(&mut Codec::default(), &messages, window_bits, takeover);
+    }
+
+    #[test]
+    fn any_bytes_come_back(message in proptest::collection::vec(any::<u8>(), 0..2000), bits in 1..=8_u32) {
+        // Few different bytes make repetitions, many make none.
+        let message: Vec<u8> = message.iter().map(|byte| byte >> (8 - bits)).collect();
+        check(&mut Codec::default(), &[message], 15, false);
+    }
+}
+
+#[test]
+fn a_megabyte_of_each_kind_comes_back() {
+    let mut codec = Codec::default();
+    for kind in KINDS {
+        check(&mut codec, &[message(kind, 1 << 20, 5)], 15, false);
+        check(&mut codec, &[message(kind, 1 << 20, 5), message(kind, 1000, 6)], 12, true);
     }
 }

@@ -96,7 +96,7 @@ fn w02_z03_rsv1_stands_only_on_the_first_frame_of_a_data_message() {
 fn z03_data_that_cannot_be_inflated_fails_the_connection() {
     let good = deflated(talk(1000).as_bytes());
     let half = &good[..good.len() / 2];
-    for data in [&[0xff, 0xff][..], &[0x06], half, &[0x00, 0x05, 0x00, 0x00, 0x00, 0x41], b""] {
+    for data in [&[0xff, 0xff][..], &[0x06], half, &[0x00, 0x05, 0x00, 0x00, 0x00, 0x41]] {
         for stream in
             [masked(TEXT | RSV1, data), [masked(TEXT_START | RSV1, data), masked(LAST, b"")].concat()]
         {

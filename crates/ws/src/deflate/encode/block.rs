@@ -1,10 +1,10 @@
 //! One block in the cheapest of its three forms (RFC 1951 sections 3.2.4, 3.2.6 and 3.2.7).
 
-use super::bits::BitWriter;
-use super::huffman::{Code, SYMBOLS_MAX, assign_codes, code_lengths};
+use super::bits::{BitWriter, Packer};
+use super::huffman::{Code, CodeBook};
 use super::symbols::{
     DISTANCE_SYMBOLS, END_OF_BLOCK, LITERAL_SYMBOLS, distance_extra, distance_extra_bits, distance_symbol,
-    length_extra, length_symbol, literal_extra_bits,
+    length_extra, length_extra_bits, length_symbol,
 };
 
 /// Most bytes of a block, so that it always fits into one stored block.
@@ -29,48 +29,27 @@ struct Sequence {
 }
 
 /// The codes of both alphabets.
+#[derive(Default)]
 struct Codes {
-    literal_lengths: [u8; SYMBOLS_MAX],
-    distance_lengths: [u8; DISTANCE_SYMBOLS],
-    literals: [Code; SYMBOLS_MAX],
-    distances: [Code; DISTANCE_SYMBOLS],
+    literals: CodeBook<LITERAL_SYMBOLS>,
+    distances: CodeBook<DISTANCE_SYMBOLS>,
 }
 
 impl Codes {
-    const EMPTY: Self = Self {
-        literal_lengths: [0; SYMBOLS_MAX],
-        distance_lengths: [0; DISTANCE_SYMBOLS],
-        literals: [Code::EMPTY; SYMBOLS_MAX],
-        distances: [Code::EMPTY; DISTANCE_SYMBOLS],
-    };
-
     /// The codes that everybody knows (section 3.2.6).
     fn fixed() -> Self {
-        let mut codes = Self::EMPTY;
-        for (symbol, length) in codes.literal_lengths.iter_mut().enumerate() {
-            *length = match symbol {
-                0..=143 => 8,
-                144..=255 => 9,
-                256..=279 => 7,
-                _ => 8,
-            };
-        }
-        codes.distance_lengths = [5; DISTANCE_SYMBOLS];
-        codes.assign();
-        codes
-    }
-
-    fn assign(&mut self) {
-        assign_codes(&self.literal_lengths, &mut self.literals);
-        assign_codes(&self.distance_lengths, &mut self.distances);
+        let literals = CodeBook::from_codes(|symbol| match symbol as u16 {
+            symbol @ 0..=143 => Code::new(0b0011_0000 + symbol, 8),
+            symbol @ 144..=255 => Code::new(0b1_1001_0000 + symbol - 144, 9),
+            symbol @ 256..=279 => Code::new(symbol - 256, 7),
+            symbol @ 280.. => Code::new(0b1100_0000 + symbol - 280, 8),
+        });
+        Self { literals, distances: CodeBook::from_codes(|symbol| Code::new(symbol as u16, 5)) }
     }
 
     /// How many bits these symbols take, without extra bits.
     fn cost(&self, counts: &Counts) -> usize {
-        let cost = |counts: &[u32], lengths: &[u8]| -> usize {
-            counts.iter().zip(lengths).map(|(&count, &length)| count as usize * usize::from(length)).sum()
-        };
-        cost(&counts.literals, &self.literal_lengths) + cost(&counts.distances, &self.distance_lengths)
+        self.literals.cost(&counts.literals) + self.distances.cost(&counts.distances)
     }
 }
 
@@ -78,29 +57,26 @@ impl Codes {
 struct Counts {
     literals: [u32; LITERAL_SYMBOLS],
     distances: [u32; DISTANCE_SYMBOLS],
+    /// How many extra bits follow these symbols.
+    extra_bits: usize,
 }
 
 impl Counts {
-    /// How many extra bits the symbols take.
-    fn extra_bits(&self) -> usize {
-        let lengths = self.literals.iter().enumerate().skip(END_OF_BLOCK);
-        let lengths = lengths.map(|(symbol, &count)| count * literal_extra_bits(symbol));
-        let distances = self.distances.iter().enumerate();
-        let distances = distances.map(|(symbol, &count)| count * distance_extra_bits(symbol));
-        (lengths.sum::<u32>() + distances.sum::<u32>()) as usize
-    }
+    const EMPTY: Self =
+        Self { literals: [0; LITERAL_SYMBOLS], distances: [0; DISTANCE_SYMBOLS], extra_bits: 0 };
 }
 
 /// Takes the sequences of a block, and writes it.
 pub(super) struct BlockEncoder {
     sequences: Vec<Sequence>,
+    counts: Counts,
     fixed: Codes,
     own: Codes,
 }
 
 impl Default for BlockEncoder {
     fn default() -> Self {
-        Self { sequences: Vec::new(), fixed: Codes::fixed(), own: Codes::EMPTY }
+        Self { sequences: Vec::new(), counts: Counts::EMPTY, fixed: Codes::fixed(), own: Codes::default() }
     }
 }
 
@@ -108,81 +84,96 @@ impl BlockEncoder {
     /// Begins a block.
     pub(super) fn clear(&mut self) {
         self.sequences.clear();
+        self.counts = Counts::EMPTY;
+        self.counts.literals[END_OF_BLOCK] = 1;
     }
 
-    /// Takes this many literals and a repetition.
-    #[inline]
+    /// Counts literals that will belong to the next sequence.
+    #[inline(always)]
+    pub(super) fn count_literals(&mut self, literals: &[u8]) {
+        for &literal in literals {
+            self.count_literal(literal);
+        }
+    }
+
+    /// Counts one of them.
+    #[inline(always)]
+    pub(super) fn count_literal(&mut self, literal: u8) {
+        self.counts.literals[usize::from(literal)] += 1;
+    }
+
+    /// Takes back the count of a literal.
+    #[inline(always)]
+    pub(super) fn uncount_literal(&mut self, literal: u8) {
+        self.counts.literals[usize::from(literal)] -= 1;
+    }
+
+    /// Takes this many literals, which were counted, and a repetition, unless its length is 0.
+    #[inline(always)]
     pub(super) fn push(&mut self, literals: usize, length: u16, distance: u16) {
         self.sequences.push(Sequence { literals: literals as u16, length, distance });
+        if length > 0 {
+            let (length, distance) = (length_symbol(length), distance_symbol(distance));
+            self.counts.literals[length] += 1;
+            self.counts.distances[distance] += 1;
+            self.counts.extra_bits += (length_extra_bits(length) + distance_extra_bits(distance)) as usize;
+        }
     }
 
     /// Writes the block, whose sequences cover `data`.
     pub(super) fn write(&mut self, data: &[u8], bits: &mut BitWriter<'_>) {
-        let counts = self.count(data);
-        let extra = counts.extra_bits();
-        let fixed = 3 + self.fixed.cost(&counts) + extra;
+        let counts = &self.counts;
+        let extra = counts.extra_bits;
+        let fixed = 3 + self.fixed.cost(counts) + extra;
         let stored = 3 + bits.padding_after(3) as usize + 32 + 8 * data.len();
-        code_lengths(&counts.literals, LENGTH_MAX, &mut self.own.literal_lengths[..LITERAL_SYMBOLS]);
-        code_lengths(&counts.distances, LENGTH_MAX, &mut self.own.distance_lengths);
+        self.own.literals.fit(&counts.literals, LENGTH_MAX);
+        self.own.distances.fit(&counts.distances, LENGTH_MAX);
         let header = Header::new(&self.own);
-        let own = 3 + header.bits() + self.own.cost(&counts) + extra;
+        let own = 3 + header.bits() + self.own.cost(counts) + extra;
         let cheapest = stored.min(fixed).min(own);
-        bits.reserve(cheapest);
         if cheapest == stored {
-            bits.push(0b000, 3);
+            bits.write(8, |packer| packer.put(0b000, 3));
             bits.align();
             let length = data.len() as u16;
             bits.copy(&length.to_le_bytes());
             bits.copy(&(!length).to_le_bytes());
             bits.copy(data);
         } else if cheapest == fixed {
-            bits.push(0b010, 3);
-            self.write_symbols(&self.fixed, data, bits);
+            bits.write(fixed, |packer| {
+                packer.put(0b010, 3);
+                self.write_symbols(&self.fixed, data, packer);
+            });
         } else {
-            bits.push(0b100, 3);
-            header.write(bits);
-            self.own.assign();
-            self.write_symbols(&self.own, data, bits);
+            self.own.literals.assign();
+            self.own.distances.assign();
+            bits.write(own, |packer| {
+                packer.put(0b100, 3);
+                header.write(packer);
+                self.write_symbols(&self.own, data, packer);
+            });
         }
     }
 
-    fn count(&self, data: &[u8]) -> Counts {
-        let mut counts = Counts { literals: [0; LITERAL_SYMBOLS], distances: [0; DISTANCE_SYMBOLS] };
-        let mut rest = data;
-        for sequence in &self.sequences {
-            let (literals, behind) = rest.split_at(usize::from(sequence.literals).min(rest.len()));
-            for &literal in literals {
-                counts.literals[usize::from(literal)] += 1;
-            }
-            if sequence.length > 0 {
-                counts.literals[length_symbol(sequence.length)] += 1;
-                counts.distances[distance_symbol(sequence.distance)] += 1;
-            }
-            rest = &behind[usize::from(sequence.length).min(behind.len())..];
-        }
-        counts.literals[END_OF_BLOCK] = 1;
-        counts
-    }
-
-    fn write_symbols(&self, codes: &Codes, data: &[u8], bits: &mut BitWriter<'_>) {
+    #[inline(always)]
+    fn write_symbols(&self, codes: &Codes, data: &[u8], bits: &mut Packer<'_>) {
         let mut rest = data;
         for sequence in &self.sequences {
             let (literals, behind) = rest.split_at(usize::from(sequence.literals).min(rest.len()));
             for four in literals.chunks(4) {
                 for &literal in four {
-                    let code = codes.literals[usize::from(literal)];
+                    let code = codes.literals.codes[usize::from(literal)];
                     bits.put(code.bits(), code.length());
                 }
                 bits.flush();
             }
             if sequence.length > 0 {
                 let symbol = length_symbol(sequence.length);
-                let code = codes.literals[symbol];
+                let code = codes.literals.codes[symbol];
                 bits.put(code.bits(), code.length());
                 let (extra, count) = length_extra(symbol, sequence.length);
                 bits.put(extra, count);
                 let symbol = distance_symbol(sequence.distance);
-                let code = codes.distances[symbol];
+                let code = codes.distances.codes[symbol];
                 bits.put(code.bits(), code.length());
                 let (extra, count) = distance_extra(symbol, sequence.distance);
                 bits.put(extra, count);
@@ -190,7 +181,7 @@ impl BlockEncoder {
             }
             rest = &behind[usize::from(sequence.length).min(behind.len())..];
         }
-        let code = codes.literals[END_OF_BLOCK];
+        let code = codes.literals.codes[END_OF_BLOCK];
         bits.put(code.bits(), code.length());
         bits.flush();
     }
@@ -202,7 +193,7 @@ struct Header {
     distance_count: usize,
     /// How many lengths of the code of lengths are sent.
     length_code_count: usize,
-    length_codes: [Code; LENGTH_CODE_SYMBOLS],
+    length_codes: CodeBook<LENGTH_CODE_SYMBOLS>,
     /// Symbols of the alphabet of code lengths, each with its extra bits.
     symbols: [(u8, u8); LITERAL_SYMBOLS + DISTANCE_SYMBOLS],
     symbol_count: usize,
@@ -211,60 +202,67 @@ struct Header {
 
 impl Header {
     fn new(codes: &Codes) -> Self {
-        let used = |lengths: &[u8]| lengths.iter().rposition(|&length| length > 0).map_or(0, |last| last + 1);
         let mut header = Self {
-            literal_count: used(&codes.literal_lengths[..LITERAL_SYMBOLS]).max(END_OF_BLOCK + 1),
-            distance_count: used(&codes.distance_lengths).max(1),
+            literal_count: codes.literals.symbols_end(),
+            distance_count: codes.distances.symbols_end(),
             length_code_count: 4,
-            length_codes: [Code::EMPTY; LENGTH_CODE_SYMBOLS],
+            length_codes: CodeBook::default(),
             symbols: [(0, 0); LITERAL_SYMBOLS + DISTANCE_SYMBOLS],
             symbol_count: 0,
             bits: 0,
         };
-        let mut lengths = [0; LITERAL_SYMBOLS + DISTANCE_SYMBOLS];
-        let count = header.literal_count + header.distance_count;
-        lengths[..header.literal_count].copy_from_slice(&codes.literal_lengths[..header.literal_count]);
-        lengths[header.literal_count..count]
-            .copy_from_slice(&codes.distance_lengths[..header.distance_count]);
-        header.gather_runs(&lengths[..count]);
+        // Both alphabets are one list, so that runs may go from one into the other.
+        let literals = codes.literals.used_lengths();
+        let distances = codes.distances.used_lengths();
+        let distances = distances.map(|(symbol, length)| (codes.literals.symbols_end() + symbol, length));
+        header.gather_runs(literals.chain(distances));
 
         let mut counts = [0; LENGTH_CODE_SYMBOLS];
         for &(symbol, _) in &header.symbols[..header.symbol_count] {
             counts[usize::from(symbol)] += 1;
         }
-        let mut code_of_lengths = [0; LENGTH_CODE_SYMBOLS];
-        code_lengths(&counts, LENGTH_CODE_LENGTH_MAX, &mut code_of_lengths);
-        assign_codes(&code_of_lengths, &mut header.length_codes);
-        let last = LENGTH_CODE_ORDER.iter().rposition(|&symbol| code_of_lengths[symbol] > 0);
+        header.length_codes.fit(&counts, LENGTH_CODE_LENGTH_MAX);
+        header.length_codes.assign();
+        let lengths = &header.length_codes.lengths;
+        let last = LENGTH_CODE_ORDER.iter().rposition(|&symbol| lengths[symbol] > 0);
         header.length_code_count = last.map_or(4, |last| last + 1).max(4);
-        let symbols: usize = (0..LENGTH_CODE_SYMBOLS)
-            .map(|symbol| {
-                let bits = usize::from(code_of_lengths[symbol]) + run_extra_bits(symbol as u8) as usize;
-                counts[symbol] as usize * bits
-            })
-            .sum();
+        let extra: u32 = (16..=18).map(|symbol| counts[usize::from(symbol)] * run_extra_bits(symbol)).sum();
+        let symbols = header.length_codes.cost(&counts) + extra as usize;
         header.bits = 5 + 5 + 4 + 3 * header.length_code_count + symbols;
         header
     }
 
-    /// Runs of equal lengths become repetitions.
-    fn gather_runs(&mut self, lengths: &[u8]) {
-        for run in lengths.chunk_by(|one, next| one == next) {
-            let (length, mut rest) = (run[0], run.len());
-            if length > 0 {
-                self.push(length, 0);
-                rest -= 1;
+    /// Runs of equal lengths become repetitions. The lengths come with their places; at all other places are zeros.
+    #[inline(always)]
+    fn gather_runs(&mut self, lengths: impl Iterator<Item = (usize, u8)>) {
+        let (mut run_length, mut run_start, mut end) = (0, 0, 0);
+        for (place, length) in lengths {
+            if length == run_length && place == end {
+                end += 1;
+                continue;
             }
-            while rest > 0 {
-                let (symbol, now, least) = match length {
-                    0 if rest > 10 => (18, rest.min(138), 11),
-                    0 if rest > 2 => (17, rest, 3),
-                    1.. if rest > 2 => (16, rest.min(6), 3),
-                    _ => (length, 1, 1),
-                };
-                self.push(symbol, (now - least) as u8);
-                rest -= now;
-            }
+            self.push_run(run_length, end - run_start);
+            self.push_run(0, place - end);
+            (run_length, run_start, end) = (length, place, place + 1);
+        }
+        self.push_run(run_length, end - run_start);
+    }
+
+    #[inline(always)]
+    fn push_run(&mut self, length: u8, mut count: usize) {
+        if count > 0 && length > 0 {
+            self.push(length, 0);
+            count -= 1;
+        }
+        while count > 0 {
+            let (symbol, now, least) = match length {
+                0 if count > 10 => (18, count.min(138), 11),
+                0 if count > 2 => (17, count, 3),
+                1.. if count > 2 => (16, count.min(6), 3),
+                _ => (length, 1, 1),
+            };
+            self.push(symbol, (now - least) as u8);
+            count -= now;
         }
     }
 
@@ -278,17 +276,17 @@ impl Header {
         self.bits
     }
 
-    fn write(&self, bits: &mut BitWriter<'_>) {
+    fn write(&self, bits: &mut Packer<'_>) {
         bits.put((self.literal_count - 257) as u64, 5);
         bits.put((self.distance_count - 1) as u64, 5);
         bits.put((self.length_code_count - 4) as u64, 4);
         bits.flush();
         for &symbol in &LENGTH_CODE_ORDER[..self.length_code_count] {
-            bits.put(u64::from(self.length_codes[symbol].length()), 3);
+            bits.put(u64::from(self.length_codes.lengths[symbol]), 3);
             bits.flush();
         }
         for &(symbol, extra) in &self.symbols[..self.symbol_count] {
-            let code = self.length_codes[usize::from(symbol)];
+            let code = self.length_codes.codes[usize::from(symbol)];
             bits.put(code.bits(), code.length());
             bits.put(u64::from(extra), run_extra_bits(symbol));
             bits.flush();

@@ -72,10 +72,10 @@ pub(super) fn distance_extra_bits(symbol: usize) -> u32 {
     (symbol as u32 / 2).saturating_sub(1)
 }
 
-/// How many extra bits follow a symbol of the alphabet of literals and lengths.
+/// How many extra bits follow the symbol of a length.
 #[inline(always)]
-pub(super) fn literal_extra_bits(symbol: usize) -> u32 {
-    symbol.checked_sub(257).map_or(0, |index| u32::from(LENGTH_EXTRA_BITS[index]))
+pub(super) fn length_extra_bits(symbol: usize) -> u32 {
+    u32::from(LENGTH_EXTRA_BITS[symbol - 257])
 }
 
 #[cfg(test)]
