@@ -21,5 +21,5 @@ mod session;
 mod stream;
 
 pub(crate) use client::Client;
-pub(crate) use listen::{Sockets, run};
+pub(crate) use listen::{Sockets, run, say_goodbye};
 pub use stream::Http3Stream;

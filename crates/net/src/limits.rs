@@ -106,6 +106,12 @@ pub struct QuicLimits {
     /// The header fields of one request, as RFC 9114 section 4.2.2 counts them (names, values and 32 bytes each).
     /// Announced; then 431. Default 16 KiB.
     pub field_section_bytes_max: u32,
+    /// What a client may do on one connection that carries nothing for anybody: requests that it takes back before they are
+    /// answered (rapid reset) or that are malformed, streams of kinds that are ignored, and each 64 bytes on control
+    /// streams. So many at once, and then so many per second; then H3_EXCESSIVE_LOAD. Default 1,000.
+    pub idle_work_burst_max: u32,
+    /// See [`idle_work_burst_max`](Self::idle_work_burst_max). Default 100.
+    pub idle_work_per_second_max: u32,
     /// Bytes of output of one connection that are kept until the client confirms them. When there are so many, nothing
     /// more is written on that connection until it does. Default 1 MiB.
     pub send_window_bytes: u64,
@@ -124,6 +130,8 @@ impl Default for QuicLimits {
             incoming_bytes_max: 16 * 1024 * 1024,
             unidirectional_streams_max: 16,
             field_section_bytes_max: 16 * 1024,
+            idle_work_burst_max: 1000,
+            idle_work_per_second_max: 100,
             send_window_bytes: 1024 * 1024,
             idle_timeout: Duration::from_secs(60),
             keep_alive_interval: Duration::from_secs(20),

@@ -20,6 +20,8 @@ pub struct Local {
     pub(crate) counters: Arc<Counters>,
     pub(crate) alarms: Alarms,
     pub(crate) guests: RefCell<Guests>,
+    /// The QUIC endpoints of this worker.
+    pub(crate) quic: RefCell<Vec<quinn::Endpoint>>,
     buffers: Cell<Option<Box<Buffers>>>,
     signals: RefCell<Slab<Rc<Signal>>>,
     draining: Cell<bool>,
@@ -98,6 +100,7 @@ impl Local {
             counters,
             alarms: Alarms::default(),
             guests: RefCell::default(),
+            quic: RefCell::default(),
             buffers: Cell::new(None),
             signals: RefCell::default(),
             draining: Cell::new(false),

@@ -257,6 +257,7 @@ async fn run<S: Site>(
             let _ = answer.send(drain::run(&local, drain).await);
         }));
     }
+    http3::say_goodbye(&local).await;
 }
 
 /// Checks that nobody listens there, and turns port 0 into a real one. The listeners themselves share their port

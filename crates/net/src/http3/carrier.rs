@@ -8,6 +8,7 @@
 use super::request;
 use super::session::Session;
 use super::stream::code;
+use crate::clock;
 use crate::exchange::Caller;
 use crate::guests::Visit;
 use crate::local::Local;
@@ -28,6 +29,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// round trips, within these bounds.
 const LAST_REQUESTS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
+/// Bytes on a control stream that count as much as a stream that comes to nothing.
+const CHARGED_BYTES: usize = 64;
+
 /// What the tasks of one carrier share.
 pub(super) struct Carrier<S: Site> {
     pub(super) session: Arc<Session>,
@@ -41,6 +45,8 @@ pub(super) struct Carrier<S: Site> {
     idle_since: Cell<Instant>,
     /// The last stream has ended.
     quiet: Notify,
+    /// Until when the client's allowance for what carries nothing is used up.
+    paid_until: Cell<Duration>,
 }
 
 /// How far a carrier is on its way to the end.
@@ -86,6 +92,7 @@ pub(super) async fn serve<S: Site>(
         streams: Cell::new(0),
         idle_since: Cell::new(Instant::now()),
         quiet: Notify::new(),
+        paid_until: Cell::new(Duration::ZERO),
     });
     let limit = carrier.local.limits.request_head_timeout;
     match timeout(limit, carrier.session.open_control()).await {
@@ -186,10 +193,28 @@ impl<S: Site> Carrier<S> {
     fn read_unidirectional(self: &Rc<Self>, stream: RecvStream) {
         let carrier = Rc::clone(self);
         drop(tokio::task::spawn_local(async move {
-            if carrier.session.read_unidirectional(stream).await.is_err() {
+            // Being there costs as much as a chunk.
+            carrier.charge(1);
+            let charge = |bytes: usize| carrier.charge((bytes / CHARGED_BYTES) as u32);
+            if carrier.session.read_unidirectional(stream, charge).await.is_err() {
                 carrier.violated();
             }
         }));
+    }
+
+    /// The client did something that carries nothing for anybody. When it does too much of it, the connection is closed.
+    pub(super) fn charge(&self, units: u32) {
+        let limits = &self.local.limits.quic;
+        let now = clock::now();
+        let each = Duration::from_secs(1) / limits.idle_work_per_second_max.max(1);
+        let paid_until = self.paid_until.get().max(now).saturating_add(each.saturating_mul(units));
+        self.paid_until.set(paid_until);
+        if paid_until - now > each.saturating_mul(limits.idle_work_burst_max)
+            && self.session.quic.close_reason().is_none()
+        {
+            self.local.counters.carriers_refused.add(1);
+            self.session.close(Code::EXCESSIVE_LOAD, "too much that carries nothing");
+        }
     }
 
     /// Counts what breaks HTTP/3 or QPACK.

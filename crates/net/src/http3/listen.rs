@@ -2,12 +2,14 @@
 
 use super::connection_id::{Ids, Keys};
 use super::datagrams::{Desk, Exchange, Socket};
+use super::stream::code;
 use crate::exchange::Caller;
 use crate::guests::Visit;
 use crate::limits::{Limits, QuicLimits, STREAM_WINDOW_BYTES};
 use crate::local::Local;
 use crate::site::Site;
 use crate::tls::Tls;
+use h3::Code;
 use quinn::{
     Endpoint, EndpointConfig, Incoming, Runtime, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
@@ -17,6 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the kernel is asked to keep of datagrams while a worker is busy. Its own maximum (`net.core.rmem_max`) may be
 /// lower.
@@ -120,6 +123,7 @@ pub(crate) async fn run<S: Site>(sockets: Sockets, worker: u16, site: Rc<S>, loc
         Ok(listening) => listening,
         Err(error) => return tracing::error!(%error, "a UDP socket cannot be used"),
     };
+    local.quic.borrow_mut().push(endpoint.clone());
     let entrance = Rc::new(Entrance { tls, handshakes: Cell::new(0), local, site });
     let mut accepted = 0_u32;
     loop {
@@ -139,6 +143,21 @@ pub(crate) async fn run<S: Site>(sockets: Sockets, worker: u16, site: Rc<S>, loc
     while let Some(incoming) = endpoint.accept().await {
         entrance.local.counters.quic_refused.add(1);
         incoming.refuse();
+    }
+}
+
+/// Closes what is left when a worker ends. A socket of TCP tells its peer by itself; QUIC has to say it, or clients would
+/// wait until their patience ends.
+pub(crate) async fn say_goodbye(local: &Local) {
+    /// Long enough for a packet to each of some thousand clients.
+    const GOODBYE: Duration = Duration::from_millis(20);
+    let endpoints = local.quic.take();
+    let is_somebody_there = endpoints.iter().any(|endpoint| endpoint.open_connections() > 0);
+    for endpoint in &endpoints {
+        endpoint.close(code(Code::NO_ERROR), b"");
+    }
+    if is_somebody_there {
+        tokio::time::sleep(GOODBYE).await;
     }
 }
 

@@ -57,7 +57,7 @@ impl<S: Site> Exchange<S> {
         let asked = timeout(limit, self.read_head()).await;
         match asked {
             Ok(Ok(asked)) => self.answer(asked).await,
-            Ok(Err(Unasked::Gone)) => {}
+            Ok(Err(Unasked::Gone)) => self.busy.0.charge(1),
             Ok(Err(Unasked::Broken(error))) => self.fail(error).await,
             Err(_) => {
                 self.busy.0.local.counters.requests_late.add(1);
@@ -101,6 +101,7 @@ impl<S: Site> Exchange<S> {
             return carrier.session.close(error.code, error.reason);
         }
         carrier.local.counters.requests_bad.add(1);
+        carrier.charge(1);
         if error.code == Code::EXCESSIVE_LOAD {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             return self.respond(exchange::refusal(status, error.reason), false).await;
@@ -149,7 +150,7 @@ impl<S: Site> Exchange<S> {
         let _ = self.receive.stop(code(Code::NO_ERROR));
         if write_all(&mut self.send, chunks, limits.write_timeout).await.is_err() {
             let _ = self.send.reset(code(Code::REQUEST_CANCELLED));
-            return;
+            return self.busy.0.charge(1);
         }
         if self.send.finish().is_ok() {
             // Until then the stream counts, so that a drain does not end with the answer still on its way.
@@ -166,7 +167,7 @@ impl<S: Site> Exchange<S> {
         let Self { busy, mut send, receive, reader } = self;
         let local = std::rc::Rc::clone(&busy.0.local);
         if write_all(&mut send, &mut [head.into()], local.limits.write_timeout).await.is_err() {
-            return;
+            return busy.0.charge(1);
         }
         *busy.0.visit.borrow_mut() = None;
         let stream = Http3Stream::new(busy.0.session.quic.clone(), send, receive, reader);

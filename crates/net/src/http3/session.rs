@@ -66,17 +66,21 @@ impl Session {
         self.quic.close(code(why), reason.as_bytes());
     }
 
-    /// Reads one of the peer's unidirectional streams until it ends, or is of no use. An error ends the connection, and is
-    /// for whoever counts.
-    pub(crate) async fn read_unidirectional(&self, stream: RecvStream) -> Result<(), h3::Error> {
-        let result = self.read_until_end(stream).await;
+    /// Reads one of the peer's unidirectional streams until it ends, or is of no use. `charge` hears how many bytes it costs.
+    /// An error ends the connection, and is for whoever counts.
+    pub(crate) async fn read_unidirectional(
+        &self,
+        stream: RecvStream,
+        charge: impl Fn(usize),
+    ) -> Result<(), h3::Error> {
+        let result = self.read_until_end(stream, charge).await;
         if let Err(error) = &result {
             self.close(error.code, error.reason);
         }
         result
     }
 
-    async fn read_until_end(&self, mut stream: RecvStream) -> Result<(), h3::Error> {
+    async fn read_until_end(&self, mut stream: RecvStream, charge: impl Fn(usize)) -> Result<(), h3::Error> {
         let mut reader = UniStream::new();
         loop {
             let chunk = match stream.read_chunk(CHUNK_BYTES, true).await {
@@ -85,6 +89,7 @@ impl Session {
                 // The connection is over.
                 Err(_) => return Ok(()),
             };
+            charge(chunk.bytes.len());
             let mut input = &chunk.bytes[..];
             loop {
                 // The lock is not held in the body: `while let` would keep it.
@@ -105,7 +110,7 @@ impl Session {
     pub(crate) async fn read_all_unidirectional(self: Arc<Self>) {
         while let Ok(stream) = self.quic.accept_uni().await {
             let session = Arc::clone(&self);
-            tokio::spawn(async move { session.read_unidirectional(stream).await });
+            tokio::spawn(async move { session.read_unidirectional(stream, |_| {}).await });
         }
     }
 }

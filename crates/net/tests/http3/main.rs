@@ -9,7 +9,9 @@
 
 mod datagrams;
 mod dialing;
+mod floods;
 mod moving;
+mod path;
 mod peer;
 #[path = "../rig/mod.rs"]
 mod rig;

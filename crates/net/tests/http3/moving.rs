@@ -1,12 +1,12 @@
 //! Clients whose address changes, and people who pretend that one has.
 
+use crate::path::Path;
 use crate::peer::{Peer, Server};
 use crate::rig::PATIENCE;
 use net::Limits;
 use quinn::Endpoint;
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::UdpSocket;
+use std::sync::atomic::Ordering;
 use tokio::time::timeout;
 
 #[tokio::test]
@@ -22,48 +22,6 @@ async fn q11_a_websocket_survives_new_addresses_whichever_worker_the_kernel_pick
     // That the kernel gives all twenty to the worker that has the connection, is one chance in a million.
     assert!(totals.datagrams_handed_over > 0);
     assert_eq!((totals.datagrams_lost, totals.websockets_opened, totals.websockets_open), (0, 1, 1));
-}
-
-/// Passes datagrams on in both directions, and can be told to send a client's from elsewhere as well.
-struct Path {
-    address: SocketAddr,
-    /// So many of the client's next datagrams are sent from a second address first.
-    forge: Arc<AtomicUsize>,
-}
-
-impl Path {
-    async fn to(server: SocketAddr) -> Self {
-        let inner = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let outer = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let elsewhere = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        outer.connect(server).await.unwrap();
-        let path = Self { address: inner.local_addr().unwrap(), forge: Arc::default() };
-        let forge = Arc::clone(&path.forge);
-        tokio::spawn(async move {
-            let (mut up, mut down) = ([0; 2000], [0; 2000]);
-            let mut client = None;
-            loop {
-                tokio::select! {
-                    received = inner.recv_from(&mut up) => {
-                        let (size, from) = received.unwrap();
-                        client = Some(from);
-                        if forge.load(Ordering::Relaxed) > 0 {
-                            elsewhere.send_to(&up[..size], server).await.unwrap();
-                            forge.fetch_sub(1, Ordering::Relaxed);
-                        }
-                        outer.send(&up[..size]).await.unwrap();
-                    }
-                    received = outer.recv(&mut down) => {
-                        let size = received.unwrap();
-                        if let Some(client) = client {
-                            inner.send_to(&down[..size], client).await.unwrap();
-                        }
-                    }
-                }
-            }
-        });
-        path
-    }
 }
 
 #[tokio::test]

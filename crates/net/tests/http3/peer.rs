@@ -1,8 +1,9 @@
 //! A server for a test, and a client that is a QUIC connection on which any bytes can be sent.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use crate::rig::{self, PATIENCE};
 use h3::{Config, Request, RequestEvent, RequestStream, Role, UniStream};
-use net::{Answer, Limits, Listen, Options, Site, Tls, Workers, echo};
+use net::{Answer, Limits, Listen, Options, Site, Tls, Worker, Workers, echo};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ClientConfig, ConnectionError, Endpoint, ReadError, RecvStream, SendStream, VarInt};
 use rustls::pki_types::pem::PemObject;
@@ -40,7 +41,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// A server with echo and pages.
     pub(crate) fn start(workers: u16, limits: Limits) -> Self {
+        let config = Arc::new(echo::roomy_config());
+        Self::with(workers, limits, move |_| Pages(echo::Echo::new(Arc::clone(&config))))
+    }
+
+    pub(crate) fn with<S: Site>(
+        workers: u16,
+        limits: Limits,
+        make: impl Fn(&Worker) -> S + Send + Sync + 'static,
+    ) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("net-http3-{}-{number}", std::process::id()));
@@ -49,8 +60,7 @@ impl Server {
         let mut options = Options::new(workers, []);
         options.listen.push(Listen { address, tls: Some(tls.clone()), http3: true });
         options.limits = limits;
-        let config = Arc::new(echo::roomy_config());
-        let workers = Workers::start(options, move |_| Pages(echo::Echo::new(Arc::clone(&config)))).unwrap();
+        let workers = Workers::start(options, make).unwrap();
         let address = workers.addresses()[0];
         Self { workers, address, tls, directory }
     }
