@@ -47,7 +47,12 @@ pub fn roomy_config() -> ws::Config {
 
 /// Limits to go with [`roomy_config`]: room for a message of 64 MiB on its way back, and no limit per address.
 pub fn roomy_limits() -> Limits {
-    Limits { pending_bytes_max: 80 << 20, pre_auth_connections_per_ip_max: u32::MAX, ..Limits::default() }
+    Limits {
+        pending_bytes_max: 80 << 20,
+        pre_auth_connections_per_ip_max: u32::MAX,
+        websockets_per_ip_max: u32::MAX,
+        ..Limits::default()
+    }
 }
 
 /// The endpoint of [`Echo`]. The default one echoes.
