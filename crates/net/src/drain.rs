@@ -49,7 +49,7 @@ pub struct Drained {
     pub asked: u64,
     /// WebSockets that were still there at the deadline, and were cut.
     pub cut: u64,
-    /// Sockets without a WebSocket, and carriers, that were still there at the deadline.
+    /// Sockets without a WebSocket, or carriers (whichever are more), that were still there at the deadline.
     pub requests_left: u64,
 }
 
@@ -102,7 +102,7 @@ pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
     drained
 }
 
-/// What is open and is no WebSocket: sockets at the door, and carriers that have had one.
+/// What is open and is no WebSocket: sockets at the door, and carriers, some of which are at the door themselves.
 fn without_websocket(local: &Local) -> u64 {
     let counters = local.counters();
     counters.requesting.get().max(counters.carriers_open.get())

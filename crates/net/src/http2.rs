@@ -165,7 +165,6 @@ impl<S: Site, Io: AsyncRead + AsyncWrite + Unpin> Carrier<S, Io> {
         let local = Rc::clone(&self.local);
         let mut drain = pin!(local.drain_begun());
         poll_fn(|cx| {
-            self.watch.begin_turn();
             // The future is made anew for each look: it has no state of its own.
             let accepted = pin!(self.connection.accept()).poll(cx);
             match accepted {
@@ -187,7 +186,13 @@ impl<S: Site, Io: AsyncRead + AsyncWrite + Unpin> Carrier<S, Io> {
             if self.ending == Ending::No && drain.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Turn::Drain);
             }
-            self.poll_deadlines(cx)
+            let deadline = self.poll_deadlines(cx);
+            if deadline.is_pending() {
+                // Others have their turn now, and what may be read is for the next. A request does not begin a new turn, or
+                // a peer that sends nothing but requests would have the worker for itself.
+                self.watch.begin_turn();
+            }
+            deadline
         })
         .await
     }

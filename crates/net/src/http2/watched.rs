@@ -31,7 +31,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// The carrier's task runs: it may read again.
+    /// When the carrier's task runs again, it may read again.
     pub(super) fn begin_turn(&self) {
         self.turn_bytes_left.set(CARRIER_BYTES_PER_TURN);
     }

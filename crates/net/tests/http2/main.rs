@@ -8,9 +8,12 @@
 )]
 
 mod dialing;
+mod ends;
 mod faults;
 mod floods;
+mod limits;
 mod raw;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod serving;
+mod tls;
