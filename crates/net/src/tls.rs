@@ -2,7 +2,7 @@
 //! certificates; what a handshake told.
 //!
 //! `config` has the versions, suites and groups; `certificates` reads files and chooses; `reload` watches files; `clients`
-//! is mutual TLS; `quic` gives the same to HTTP/3.
+//! is mutual TLS; `stream` and `records` are the byte stream after a handshake over TCP; `quic` gives the same to HTTP/3.
 
 mod certificates;
 mod clients;
@@ -14,7 +14,9 @@ mod key_log;
 mod names;
 mod options;
 mod quic;
+mod records;
 mod reload;
+mod stream;
 
 pub(crate) use certificates::{read_chain, read_key};
 pub use clients::{ClientAuthority, ClientCertificate};
@@ -26,18 +28,17 @@ pub use key_log::KeyLog;
 pub use options::{PemPair, TlsOptions};
 pub use reload::Reloads;
 
-use certificates::Certificates;
+use certificates::{Certificates, Choice};
 use config::{Configs, Resumption};
 use rustls::pki_types::CertificateDer;
-use rustls::server::Acceptor;
+use rustls::server::ServerConfig;
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use stream::TlsStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
-use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 /// A fatal `unrecognized_name` in a record of its own (RFC 6066 section 3, RFC 8446 sections 5.1 and 6.2).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
@@ -121,29 +122,23 @@ impl Tls {
     }
 
     /// Does a TLS handshake on a new socket.
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsFacts)> {
+    pub(crate) async fn accept(&self, socket: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsFacts)> {
         let Configs { tcp, certificates, .. } = self.configs();
-        let handshake = if self.0.options.refuse_unknown_names {
-            let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-            let name = start.client_hello().server_name().map(str::to_ascii_lowercase);
-            if name.is_some_and(|name| certificates.of_name(&name).is_none()) {
-                start.io.write_all(&UNRECOGNIZED_NAME).await?;
-                let unknown =
-                    io::Error::new(io::ErrorKind::InvalidInput, "no certificate has the name asked for");
-                return Err(refused(start.io, unknown).await);
-            }
-            start.into_stream(tcp)
-        } else {
-            TlsAcceptor::from(tcp).accept(stream)
-        };
-        let stream = match handshake.into_fallible().await {
-            Ok(stream) => stream,
-            Err((error, stream)) => return Err(refused(stream, error).await),
-        };
-        let session = stream.get_ref().1;
+        let choice = Choice::among(Arc::clone(&certificates), self.0.options.refuse_unknown_names);
+        // rustls frees this copy, some hundred bytes, when the handshake is done.
+        let mut config = ServerConfig::clone(&tcp);
+        config.cert_resolver = Arc::<Choice>::clone(&choice);
+        let mut stream = TlsStream::new(socket, Arc::new(config)).map_err(io::Error::other)?;
+        if let Err(error) = stream.handshake().await {
+            let (socket, alert) = stream.into_parts();
+            let alert = if choice.is_refused() { UNRECOGNIZED_NAME.to_vec() } else { alert };
+            refuse(socket, &alert).await;
+            return Err(error);
+        }
+        let session = stream.session();
         let facts = self.facts(
             &certificates,
-            session.server_name(),
+            choice.server_name(),
             session.alpn_protocol(),
             session.peer_certificates(),
         );
@@ -172,19 +167,18 @@ impl Tls {
     }
 }
 
-/// Ends our side of a socket that has been told why, then reads and forgets what the client has sent in the meantime:
+/// Tells a client why, ends our side of its socket, then reads and forgets what the client has sent in the meantime:
 /// closing at once would make the kernel send a reset, which can destroy the alert on its way. Ends with the handshake's
 /// deadline at the latest.
-async fn refused(mut stream: TcpStream, error: io::Error) -> io::Error {
+async fn refuse(mut socket: TcpStream, alert: &[u8]) {
     let mut rest = [0; 1024];
-    if stream.shutdown().await.is_ok() {
+    if socket.write_all(alert).await.is_ok() && socket.shutdown().await.is_ok() {
         for _ in 0..READS_AFTER_REFUSAL {
-            if !matches!(stream.read(&mut rest).await, Ok(1..)) {
-                break;
+            if !matches!(socket.read(&mut rest).await, Ok(1..)) {
+                return;
             }
         }
     }
-    error
 }
 
 impl fmt::Debug for Tls {

@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, RootCertStore};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Certificates for one name, in the order given. More than one if they have keys of different kinds. Never empty.
 pub(super) type Group = Arc<[Arc<CertifiedKey>]>;
@@ -74,17 +74,54 @@ pub(super) struct Chooser {
     pub(super) refuse_unknown_names: bool,
 }
 
+impl Chooser {
+    /// Whether a client that asks for this name, in lower case, is to be refused.
+    fn refuses(&self, name: Option<&str>) -> bool {
+        self.refuse_unknown_names && name.is_some_and(|name| self.certificates.of_name(name).is_none())
+    }
+}
+
 impl ResolvesServerCert for Chooser {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().map(str::to_ascii_lowercase);
-        if self.refuse_unknown_names
-            && name.as_deref().is_some_and(|n| self.certificates.of_name(n).is_none())
-        {
+        if self.refuses(name.as_deref()) {
             return None;
         }
         let group = self.certificates.of_client(name.as_deref());
         let usable = |key: &&Arc<CertifiedKey>| key.key.choose_scheme(hello.signature_schemes()).is_some();
         group.iter().find(usable).or_else(|| group.first()).cloned()
+    }
+}
+
+/// Chooses for one connection, and remembers what the client asked for.
+#[derive(Debug)]
+pub(super) struct Choice {
+    chooser: Chooser,
+    server_name: OnceLock<Option<Box<str>>>,
+}
+
+impl Choice {
+    pub(super) fn among(certificates: Arc<Certificates>, refuse_unknown_names: bool) -> Arc<Self> {
+        let chooser = Chooser { certificates, refuse_unknown_names };
+        Arc::new(Self { chooser, server_name: OnceLock::new() })
+    }
+
+    /// The name that the client asked for, in lower case.
+    pub(super) fn server_name(&self) -> Option<&str> {
+        self.server_name.get().and_then(Option::as_deref)
+    }
+
+    /// Whether the client asked for a name that nobody has, where that is refused.
+    pub(super) fn is_refused(&self) -> bool {
+        self.chooser.refuses(self.server_name())
+    }
+}
+
+impl ResolvesServerCert for Choice {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        // A client that has to greet twice (RFC 8446 section 4.1.2) must ask for the same name.
+        self.server_name.get_or_init(|| hello.server_name().map(|name| name.to_ascii_lowercase().into()));
+        self.chooser.resolve(hello)
     }
 }
 
