@@ -95,7 +95,6 @@ impl RequestStream {
         let result = self.advance(input);
         if result.is_err() {
             self.phase = Phase::Failed;
-            self.partial = Vec::new();
         }
         result
     }

@@ -214,14 +214,16 @@ fn q7_unknown_frames_and_streams_cost_nothing() {
         }
     });
     assert_eq!(allocations, 0);
-    let mut connection = server();
-    let mut stream = UniStream::new();
-    let (allocations, _) = count(|| {
-        for mut piece in noise[..].chunks(1000) {
-            while let Ok(Some(_)) = connection.receive_uni(&mut stream, &mut piece) {}
-        }
-    });
-    assert_eq!(allocations, 0);
+    // A stream of an unknown type, and a control stream with an unknown frame on it.
+    for start in [&[0x21][..], &[0x00, 0x04, 0x00]] {
+        let (mut connection, mut stream) = (server(), UniStream::new());
+        let (allocations, _) = count(|| {
+            for mut piece in [start].into_iter().chain(noise.chunks(1000)) {
+                while let Ok(Some(_)) = connection.receive_uni(&mut stream, &mut piece) {}
+            }
+        });
+        assert_eq!(allocations, 0);
+    }
 }
 
 #[test]

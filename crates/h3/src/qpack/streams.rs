@@ -102,6 +102,8 @@ mod tests {
     fn cancelled_streams_are_noted_and_nothing_else_is_believed() {
         assert_eq!(decoder(&[]), Ok(()));
         assert_eq!(decoder(&[0x40, 0x44, 0x7e, 0x7f, 0x00, 0x7f, 0x80, 0x80, 0x01, 0x48]), Ok(()));
+        let longest_id = [&[0x7f][..], &[0xff; 8], &[0x3f]].concat();
+        assert_eq!(decoder(&longest_id), Ok(()));
         let section_acknowledgment = [0x84];
         let insert_count_increment = [0x01];
         let increment_of_zero = [0x00];

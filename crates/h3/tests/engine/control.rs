@@ -90,6 +90,10 @@ fn a_stream_type_may_be_written_in_a_long_form() {
 fn q12_a_server_must_not_open_bidirectional_streams() {
     let refused = connection(Role::Client).accept_request(1).map(drop);
     assert_eq!(connection_code(refused), Code::STREAM_CREATION_ERROR);
+    for id in [1, 2, 3, 5] {
+        let refused = connection(Role::Server).accept_request(id).map(drop);
+        assert_eq!(connection_code(refused), Code::STREAM_CREATION_ERROR, "{id} is no stream of a request");
+    }
 }
 
 #[test]

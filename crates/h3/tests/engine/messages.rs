@@ -95,6 +95,7 @@ fn an_authority_or_a_host_is_required_and_both_agree() {
     accepts(&get_and("host", "a.example"));
     refuses(&get_and("host", "b.example"));
     refuses(&get_and("host", ""));
+    refuses(&[&without(GET, ":authority")[..], &[("host", "")]].concat());
     refuses(&with(GET, ":authority", ""));
     refuses(&[&get_and("host", "a.example")[..], &[("host", "a.example")]].concat());
 }
@@ -105,6 +106,22 @@ fn an_authority_has_no_user_and_no_characters_that_a_log_or_header_could_stumble
         refuses(&with(GET, ":authority", authority));
     }
     accepts(&with(GET, ":authority", "[::1]:8443"));
+}
+
+#[test]
+fn a_pseudo_header_field_that_is_no_text_does_not_pass_as_absent() {
+    let connect = [(&b":method"[..], &b"CONNECT"[..]), (b":authority", b"a.example:443")];
+    let get = GET.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let page: Vec<_> =
+        get.filter(|field| field.0 != b":authority").chain([(&b"host"[..], &b"a.example"[..])]).collect();
+    for (fields, name) in [(&connect[..], &b":protocol"[..]), (&page, b":authority")] {
+        for value in [&b"\xff"[..], b"\xc3\xa4"] {
+            let mut section = Vec::new();
+            h3::qpack::encode_section([&[(name, value)], fields].concat(), &mut section);
+            let outcome = read(server_stream(), &frame(HEADERS, &section));
+            assert_eq!(stream_code(outcome.end), Code::MESSAGE_ERROR, "{value:?}");
+        }
+    }
 }
 
 #[test]
@@ -250,6 +267,17 @@ fn a_response_tells_status_and_fields() {
     assert_eq!(response.field("server"), Some(&b"stoa"[..]));
     assert_eq!(response.fields().count(), 2);
     assert_eq!(response.section().len(), 3);
+}
+
+#[test]
+fn success_is_what_begins_with_a_two() {
+    for (status, is_success) in [("199", false), ("200", true), ("299", true), ("300", false)] {
+        let bytes = headers(&[(":status", status)]);
+        let Ok(Some(RequestEvent::Response(response))) = client_stream().receive(&mut &bytes[..]) else {
+            panic!("refused")
+        };
+        assert_eq!((response.is_success(), response.is_interim()), (is_success, status == "199"), "{status}");
+    }
 }
 
 #[test]

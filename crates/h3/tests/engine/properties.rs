@@ -104,7 +104,7 @@ fn any_field_section() -> impl Strategy<Value = Vec<(String, String)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
 
     #[test]
     fn any_cut_of_any_frames_on_a_request_stream_gives_the_same_events_and_end(

@@ -160,6 +160,7 @@ fn encoding_uses_the_static_table_and_compresses_what_gets_shorter() {
 fn secrets_are_marked_never_to_be_indexed() {
     assert_eq!(encoded(&[("authorization", "&")]), b"\x00\x00\x7f\x45\x01&");
     assert_eq!(encoded(&[("cookie", "&")]), b"\x00\x00\x75\x01&");
+    assert_eq!(encoded(&[("set-cookie", "&")]), b"\x00\x00\x7e\x01&");
     assert_eq!(encoded(&[("proxy-authorization", "&")])[2] & 0b0001_0000, 0b0001_0000);
     assert_eq!(encoded(&[("accept-language", "&")]), b"\x00\x00\x5f\x39\x01&");
 }

@@ -136,7 +136,7 @@ fn q7_a_section_that_the_peer_does_not_want_is_not_written() {
 
 #[test]
 fn a_large_section_has_a_longer_length_and_is_read_as_well() {
-    for value_bytes in [16_000, 16_370, 16_384, 20_000, 70_000] {
+    for value_bytes in [16_000, 20_000, 70_000].into_iter().chain(16_370..16_390) {
         let value = "&".repeat(value_bytes);
         let bytes = response(200, &[("x", &value)]).unwrap();
         let mut client = Connection::new(
