@@ -99,7 +99,10 @@ fn check(event: &RequestEvent<'_>) {
     };
     assert!(section.section_bytes() <= SECTION_BYTES_MAX as usize);
     for (name, value) in section.iter() {
-        assert!(!name.is_empty() && !name.iter().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_whitespace()));
+        assert!(
+            !name.is_empty()
+                && !name.iter().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_whitespace())
+        );
         assert!(!value.iter().any(|byte| b"\r\n\0".contains(byte)));
         assert!(!matches!(name, b"connection" | b"transfer-encoding" | b"upgrade"));
     }

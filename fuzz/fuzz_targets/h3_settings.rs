@@ -29,7 +29,11 @@ fn observe(role: Role, streams: (&[u8], &[u8]), sizes: &[u8]) -> String {
     format!("{first:?} {second:?} {connection:?}")
 }
 
-fn read(connection: &mut Connection, mut rest: &[u8], sizes: &[u8]) -> (Vec<UniEvent>, Result<(), h3::Error>) {
+fn read(
+    connection: &mut Connection,
+    mut rest: &[u8],
+    sizes: &[u8],
+) -> (Vec<UniEvent>, Result<(), h3::Error>) {
     let mut stream = UniStream::new();
     let mut sizes = sizes.iter().cycle();
     let mut events = Vec::new();

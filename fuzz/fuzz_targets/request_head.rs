@@ -13,17 +13,25 @@ fuzz_target!(|data: &[u8]| {
     let size = usize::from(size).max(1);
 
     let request = RequestHead::parse(bytes, limits);
-    let cut = read(HeadReader::for_requests(limits), bytes, size).and_then(|mut reader| reader.take_request());
+    let cut =
+        read(HeadReader::for_requests(limits), bytes, size).and_then(|mut reader| reader.take_request());
     assert_eq!(request.as_ref().err(), cut.as_ref().err());
     if let Ok(request) = request {
         check_request(&request);
     }
 
     let response = ResponseHead::parse(bytes, limits);
-    let cut = read(HeadReader::for_responses(limits), bytes, size).and_then(|mut reader| reader.take_response());
+    let cut =
+        read(HeadReader::for_responses(limits), bytes, size).and_then(|mut reader| reader.take_response());
     assert_eq!(response.as_ref().err(), cut.as_ref().err());
     if let Ok(response) = response {
-        let client = ClientHandshake::new("a", "/", &ClientOffer { subprotocols: &["chat"], ..ClientOffer::default() }, [7; 16]).expect("a valid request");
+        let client = ClientHandshake::new(
+            "a",
+            "/",
+            &ClientOffer { subprotocols: &["chat"], ..ClientOffer::default() },
+            [7; 16],
+        )
+        .expect("a valid request");
         // Nobody guesses the accept value of this nonce.
         assert!(client.verify(&response).is_err() || response.header("sec-websocket-accept").is_some());
         response.headers().for_each(|(name, value)| check_header(name, value));
