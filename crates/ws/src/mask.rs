@@ -2,14 +2,25 @@
 
 use std::fmt;
 
+/// Payloads from this length on are worth asking the processor what it can do.
+const LONG_BYTES_MIN: usize = 512;
+
 /// XORs `bytes` with `key`, and gives the key as it continues after them, so that a payload may come in any pieces.
-///
-/// The loops work on fixed-size blocks, which the compiler turns into vector instructions without any `unsafe`.
 #[inline]
 pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4]) -> [u8; 4] {
+    if bytes.len() < LONG_BYTES_MIN {
+        xor(bytes, key);
+    } else {
+        xor_long(bytes, key);
+    }
+    rotate(key, bytes.len())
+}
+
+/// The loops work on fixed-size blocks, which the compiler turns into vector instructions without any `unsafe`.
+#[inline(always)]
+fn xor(bytes: &mut [u8], key: [u8; 4]) {
     let word = u32::from_ne_bytes(key);
     let wide = u64::from(word) << 32 | u64::from(word);
-    let length = bytes.len();
     let (blocks, rest) = bytes.as_chunks_mut::<32>();
     for block in blocks {
         for lane in block.as_chunks_mut::<8>().0 {
@@ -23,7 +34,27 @@ pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4]) -> [u8; 4] {
     for (byte, key) in rest.iter_mut().zip(wide.to_ne_bytes()) {
         *byte ^= key;
     }
-    rotate(key, length)
+}
+
+/// The same for many bytes: compiled once for every processor, which has vectors of 16 bytes on x86-64, and once for
+/// those with vectors of 32 bytes, which nearly all have.
+#[inline(never)]
+fn xor_long(bytes: &mut [u8], key: [u8; 4]) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        #[expect(unsafe_code, reason = "the compiler cannot know that the processor was asked")]
+        // SAFETY: `xor_avx2` is safe on every processor that has AVX2, and this one has it. It touches no memory but the
+        // slice that it borrows, with safe code.
+        return unsafe { xor_avx2(bytes, key) };
+    }
+    xor(bytes, key);
+}
+
+/// [`xor`] with vectors of 32 bytes.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn xor_avx2(bytes: &mut [u8], key: [u8; 4]) {
+    xor(bytes, key);
 }
 
 /// The key as it applies `length` bytes further on.
@@ -118,6 +149,27 @@ mod tests {
                 let next = apply(left, key);
                 apply(right, next);
                 assert_eq!(masked, expected, "length {length}, split {split}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_payloads_agree_with_the_formula_at_every_alignment() {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let plain: Vec<u8> = (0..3000).map(|i| (i * 7 + 3) as u8).collect();
+        for start in 0..40 {
+            for length in [LONG_BYTES_MIN - 1, LONG_BYTES_MIN, LONG_BYTES_MIN + 1, 1000, 2047, 2900] {
+                let expected = reference(&plain[start..start + length], key);
+                let mut masked = plain.clone();
+                apply(&mut masked[start..start + length], key);
+                assert_eq!(masked[start..start + length], expected);
+                assert_eq!(
+                    (&masked[..start], &masked[start + length..]),
+                    (&plain[..start], &plain[start + length..])
+                );
+                let mut portable = plain[start..start + length].to_vec();
+                xor(&mut portable, key);
+                assert_eq!(portable, expected);
             }
         }
     }
