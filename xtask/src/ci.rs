@@ -43,11 +43,10 @@ const STEPS: &[Step] = &[
     Step { name: "docs", slow: false, run: rust::docs, what: "rustdoc, warnings are errors" },
     Step { name: "fuzz-targets", slow: true, run: fuzz::compiles, what: "the fuzz targets compile" },
     Step { name: "release", slow: true, run: rust::release, what: "the product as its users build it; the next steps run it" },
-    Step { name: "interop", slow: true, run: interop::run, what: "clients in Python and Node talk to each other through our server" },
+    Step { name: "interop", slow: true, run: interop::run, what: "our server and our client with WebSocket peers that share no code with us" },
     Step { name: "load", slow: true, run: load::run, what: "a modest load whose every message is checked" },
     Step { name: "browser", slow: true, run: web::browser, what: "the page in a real browser, from end to end" },
-    Step { name: "autobahn-server", slow: true, run: autobahn::server, what: "Autobahn testsuite against our server" },
-    Step { name: "autobahn-client", slow: true, run: autobahn::client, what: "Autobahn testsuite against our client" },
+    Step { name: "autobahn", slow: true, run: autobahn::run, what: "Autobahn testsuite against our server and our client, over each version of HTTP" },
 ];
 
 /// What `cargo xtask ci` was asked for.

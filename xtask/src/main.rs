@@ -24,8 +24,9 @@ cargo xtask COMMAND
 
   ci [--fast] [--only STEP[,STEP…]] [--list]
                      run every check of the project, as CI does; --fast leaves out the slow ones
-  autobahn [server|client|all]
-                     run the Autobahn WebSocket testsuite against our server, our client, or both
+  autobahn [server|client] [--http 1|2|3] [--all]
+                     run the Autobahn WebSocket testsuite against our server, our client, or both, over one version of
+                     HTTP or all; over HTTP/2 and HTTP/3 some slow cases are left out without --all
   fuzz [SECONDS] [TARGET]
                      run the fuzz targets (60 seconds each), or only TARGET; needs a nightly toolchain
   tidy               check what compilers do not: file lengths, first lines, links, words

@@ -1,121 +1,114 @@
-//! The Autobahn WebSocket testsuite, some 300 cases of RFC 6455, against our server and our client.
+//! The Autobahn WebSocket testsuite, 517 cases of RFC 6455 and RFC 7692, against our server and our client, over each
+//! version of HTTP.
 //!
-//! The suite is not part of this repository. It is looked for in `$STOA_AUTOBAHN` and in `../shared/autobahn`; it has to
-//! hold the programs `setup`, `fuzzingclient` and `fuzzingserver`. `docs/conformance.md` explains its results.
+//! The suite knows HTTP/1.1 only. What carries its bytes to HTTP/2 is nghttpx, to HTTP/3 the example `bridge` of
+//! `crates/net`: the frames of a WebSocket are the same bytes on all three. The suite is not part of this repository. It
+//! is looked for in `$STOA_AUTOBAHN` and in `../shared/autobahn`; it has to hold the programs `setup`, `fuzzingclient` and
+//! `fuzzingserver`. `docs/conformance.md` explains its results.
+
+mod plan;
+mod suite;
 
 use crate::ci::{Done, Outcome};
-use crate::process::{Job, Server, free_port};
-use crate::steps::rust;
-use crate::tree::{Tree, make_directory};
-use std::path::PathBuf;
-use std::time::Duration;
+use crate::tree::Tree;
+use plan::{Programs, Run, Side};
+use std::collections::VecDeque;
+use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use suite::Suite;
 
-/// Framing, pings, reserved bits, opcodes, fragments, UTF-8, close, big messages, automatic fragmentation. Sections 12
-/// and 13 are about compression, which is not negotiated.
-const CASES: &str = "1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*";
+/// The log of the step in CI.
+const LOG: &str = "autobahn";
 
-/// How long one side may take. A fast peer needs half a minute.
-const DEADLINE: Duration = Duration::from_secs(10 * 60);
-
-/// `cargo xtask autobahn`: one side or both, and a table of the results.
+/// `cargo xtask autobahn`: the runs that are asked for, and a line for each.
 pub(crate) fn command(tree: &Tree, arguments: &[String]) -> Result<bool, String> {
-    let sides: &[&str] = match arguments {
-        [] => &["server", "client"],
-        [side] if side == "all" => &["server", "client"],
-        [side] if side == "server" => &["server"],
-        [side] if side == "client" => &["client"],
-        _ => return Err("autobahn takes one of: server, client, all".to_owned()),
+    let mut runs = Run::all();
+    let mut is_complete = false;
+    let mut rest = arguments.iter().map(String::as_str);
+    while let Some(argument) = rest.next() {
+        match argument {
+            "server" => runs.retain(|run| run.side == Side::Server),
+            "client" => runs.retain(|run| run.side == Side::Client),
+            "--http" => {
+                let version = rest.next().and_then(|version| version.parse().ok()).unwrap_or(0);
+                runs.retain(|run| run.http == version);
+            }
+            "--all" => is_complete = true,
+            _ => return Err(format!("autobahn does not know {argument:?}; see `cargo xtask help`")),
+        }
+    }
+    if runs.is_empty() {
+        return Err("--http takes 1, 2 or 3".to_owned());
+    }
+    if is_complete {
+        runs.iter_mut().for_each(Run::complete);
+    }
+    let _ = std::fs::remove_file(tree.log(LOG));
+    let Some(suite) = Suite::install(tree, LOG)? else {
+        println!("{}", suite::ABSENT);
+        return Ok(true);
     };
     let mut good = true;
-    for &side in sides {
-        let _ = std::fs::remove_file(tree.log(&format!("autobahn-{side}")));
-        let outcome = if side == "server" { server(tree) } else { client(tree) };
-        match outcome {
-            Ok(Done::Passed(note) | Done::Skipped(note)) => println!("{side}: {note}"),
-            Err(why) => {
-                good = false;
-                println!("{side}: FAILED: {why}");
-                println!("the log: {}", tree.log(&format!("autobahn-{side}")).display());
-            }
+    for (run, result) in run_all(tree, &suite, &runs)? {
+        good &= result.is_ok();
+        match result {
+            Ok(counts) => println!("{run}: {counts}"),
+            Err(why) => println!("{run}: FAILED: {why}\nthe log: {}", tree.log(&run.log()).display()),
         }
     }
     Ok(good)
 }
 
-/// Our server, tested by the suite's client.
-pub(crate) fn server(tree: &Tree) -> Outcome {
-    let log = "autobahn-server";
-    let Some(suite) = Suite::find(tree, log)? else { return Ok(absent()) };
-    let port = free_port()?;
-    let stoa = rust::stoa(tree, log)?;
-    let _echo =
-        Job::new(tree, log, stoa).args(["echo", "--listen", &format!("127.0.0.1:{port}")]).serve(port)?;
-    let url = format!("ws://127.0.0.1:{port}/");
-    let job = Job::new(tree, log, suite.program("fuzzingclient")).args([&url]).args([&suite.reports]);
-    let outcome = job.args(["--cases", CASES, "--agent", "stoa"]).deadline(DEADLINE).run();
-    suite.result(tree, log, outcome)
-}
-
-/// Our client, tested by the suite's server.
-pub(crate) fn client(tree: &Tree) -> Outcome {
-    let log = "autobahn-client";
-    let Some(suite) = Suite::find(tree, log)? else { return Ok(absent()) };
-    let port = free_port()?;
-    let program = rust::release_example(tree, log, "net", "autobahn_client")?;
-    let _tester: Server = Job::new(tree, log, suite.program("fuzzingserver"))
-        .args([port.to_string()])
-        .args([&suite.reports])
-        .args(["--cases", CASES])
-        .serve(port)?;
-    let url = format!("ws://127.0.0.1:{port}");
-    Job::new(tree, log, program).args([&url, "stoa"]).deadline(DEADLINE).run()?;
-    let summary =
-        Job::new(tree, log, suite.program("fuzzingserver")).args(["--summary"]).args([&suite.reports]);
-    suite.result(tree, log, summary.run())
-}
-
-fn absent() -> Done {
-    let why = "the Autobahn testsuite is not here; set STOA_AUTOBAHN, see docs/conformance.md".to_owned();
-    Done::Skipped(why)
-}
-
-/// An installed copy of the suite.
-struct Suite {
-    programs: PathBuf,
-    reports: PathBuf,
-}
-
-impl Suite {
-    /// Finds the suite and installs it below `target/ci`. None where it is absent.
-    fn find(tree: &Tree, log: &str) -> Result<Option<Self>, String> {
-        let home = match std::env::var_os("STOA_AUTOBAHN") {
-            Some(path) => tree.root.join(path),
-            None => tree.root.join("../shared/autobahn"),
-        };
-        let setup = home.join("setup");
-        if !setup.is_file() {
-            return Ok(None);
+/// All runs, as a step of CI. Those over HTTP/2 and HTTP/3 leave out most cases of sections 12 and 13.
+pub(crate) fn run(tree: &Tree) -> Outcome {
+    let Some(suite) = Suite::install(tree, LOG)? else { return Ok(Done::Skipped(suite::ABSENT.to_owned())) };
+    let results = run_all(tree, &suite, &Run::all())?;
+    let mut notes = Vec::new();
+    let mut has_failed = false;
+    for (run, result) in results {
+        if let Err(why) = &result {
+            has_failed = true;
+            append(tree, &run)?;
+            notes.push(format!("{run}: FAILED: {why}"));
+        } else if let Ok(counts) = result {
+            notes.push(format!("{run}: {counts}"));
         }
-        let venv = tree.work.join("python").join("autobahn");
-        make_directory(&tree.work.join("python"))?;
-        Job::new(tree, log, setup).args([&venv]).run()?;
-        let reports = tree.work.join(log);
-        let _ = std::fs::remove_dir_all(&reports);
-        make_directory(&reports)?;
-        Ok(Some(Self { programs: venv.join("bin"), reports }))
     }
+    let note = notes.join("\n      ");
+    if has_failed { Err(note) } else { Done::passed(note) }
+}
 
-    fn program(&self, name: &str) -> PathBuf {
-        self.programs.join(name)
-    }
+/// Runs them, as many at a time as there are cores: the suite itself is slow, and uses one.
+fn run_all(tree: &Tree, suite: &Suite, runs: &[Run]) -> Result<Vec<(Run, Result<String, String>)>, String> {
+    let programs = Programs::prepare(tree, LOG, runs)?;
+    let queue: Mutex<VecDeque<&Run>> = Mutex::new(runs.iter().collect());
+    let results = Mutex::new(Vec::new());
+    let lane = || {
+        while let Some(run) = locked(&queue).pop_front() {
+            let _ = std::fs::remove_file(tree.log(&run.log()));
+            let result = run.execute(tree, suite, &programs);
+            locked(&results).push((*run, result));
+        }
+    };
+    thread::scope(|scope| {
+        let lanes = thread::available_parallelism().map_or(1, NonZero::get).min(runs.len());
+        (0..lanes).for_each(|_| drop(scope.spawn(lane)));
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(run, _)| (run.http, run.side));
+    Ok(results)
+}
 
-    /// The counts, which the suite prints last, and where the reports are. A case that is not strictly OK is in the log
-    /// and must stand in docs/conformance.md.
-    fn result(&self, tree: &Tree, log: &str, outcome: Result<(), String>) -> Outcome {
-        let text = std::fs::read_to_string(tree.log(log)).unwrap_or_default();
-        let counts = text.lines().rev().find(|line| line.contains(" ok, ") && line.ends_with(" failed"));
-        let counts = counts.unwrap_or("no counts");
-        outcome.map_err(|why| format!("{counts}; {why}"))?;
-        Done::passed(format!("{counts}; {}", self.reports.join("index.html").display()))
-    }
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds the log of a run to the step's, which CI prints.
+fn append(tree: &Tree, run: &Run) -> Result<(), String> {
+    let path = tree.log(LOG);
+    let text = std::fs::read(tree.log(&run.log())).unwrap_or_default();
+    let file = std::fs::File::options().create(true).append(true).open(&path);
+    let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, &text));
+    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
