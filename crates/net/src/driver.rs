@@ -30,7 +30,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use ws::deflate::Codec;
-use ws::{Connection, Event, Role, State};
+use ws::{Connection, End, Event, Role, Side, State};
 
 /// Runs one connection until its transport is closed. Spawn it on the worker's thread.
 ///
@@ -375,6 +375,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
         {
             result?;
             self.phase = Phase::Shut;
+            if self.is_heard_out() {
+                return Err(Stop::Gone);
+            }
         }
         if self.phase == Phase::Shut {
             self.discard(cx, b)?;
@@ -384,6 +387,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: Endpoint> Driver<S, E> {
             return Err(Stop::Gone);
         }
         Ok(())
+    }
+
+    /// Whether nothing of ours is underway: the peer has answered the Close frame of this client, so it has all before it.
+    /// A client that waited on would wait in vain for servers that leave the end to it.
+    fn is_heard_out(&self) -> bool {
+        let is_answered = matches!(self.connection.end(), Some(End::Handshake { started_by: Side::Us, .. }));
+        is_answered && self.connection.role() == Role::Client
     }
 
     /// Reads and forgets until the peer closes. Closing before would make the kernel send a reset, which can destroy
@@ -436,9 +446,9 @@ impl<S, E: Endpoint> Driver<S, E> {
         if self.connection.state() != State::Closed {
             self.connection.receive_eof(clock::now());
         }
-        let end = self.connection.end().unwrap_or(&ws::End::TransportEnded);
+        let end = self.connection.end().unwrap_or(&End::TransportEnded);
         self.endpoint.on_close(end);
-        let gone = matches!(end, ws::End::TransportEnded | ws::End::PeerTimedOut(ws::Timeout::Close));
+        let gone = matches!(end, End::TransportEnded | End::PeerTimedOut(ws::Timeout::Close));
         self.phase = Phase::Gone;
         gone
     }

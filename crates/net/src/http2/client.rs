@@ -62,7 +62,7 @@ impl Client {
         let (head, mut body) = answer(response).await?;
         let is_success = (200..=299).contains(&head.status());
         let ahead = if is_success { Vec::new() } else { refusal(&mut body).await };
-        Ok((Http2Stream::new(stream, body), head, ahead))
+        Ok((Http2Stream::of_client(stream, body), head, ahead))
     }
 }
 

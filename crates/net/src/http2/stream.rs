@@ -19,8 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A WebSocket's byte stream on a connection of HTTP/2.
 ///
-/// Shutting it down sends END_STREAM. Dropping it before both ends have, resets the stream with CANCEL. A reset by the peer
-/// is [`io::ErrorKind::ConnectionReset`].
+/// Shutting it down sends END_STREAM, for a server; see [`of_client`](Self::of_client). Dropping it before both ends have,
+/// resets the stream with CANCEL. A reset by the peer is [`io::ErrorKind::ConnectionReset`].
 #[derive(Debug)]
 pub struct Http2Stream {
     send: SendStream<Payload>,
@@ -28,6 +28,7 @@ pub struct Http2Stream {
     /// What was taken from h2 and not yet read.
     held: Option<Box<Held>>,
     is_shut: bool,
+    is_of_client: bool,
 }
 
 /// Bytes that arrived and wait for a reader. The peer has got no new room for them.
@@ -39,7 +40,15 @@ struct Held {
 
 impl Http2Stream {
     pub(crate) fn new(send: SendStream<Payload>, receive: RecvStream) -> Self {
-        Self { send, receive, held: None, is_shut: false }
+        Self { send, receive, held: None, is_shut: false, is_of_client: false }
+    }
+
+    /// The same for a client, where shutting down sends nothing: it leaves the end to the server, which "SHOULD be closed
+    /// first by the server" (RFC 6455 section 7.1.1) says of TCP, and dropping it then resets the stream. Browsers do so,
+    /// and there are servers that expect it: Hypercorn 0.18 breaks the connection, with all WebSockets on it, when
+    /// END_STREAM follows the closing handshake.
+    pub(crate) fn of_client(send: SendStream<Payload>, receive: RecvStream) -> Self {
+        Self { is_of_client: true, ..Self::new(send, receive) }
     }
 
     /// Copies what is held. True if that was something.
@@ -127,7 +136,7 @@ impl AsyncWrite for Http2Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.is_shut {
+        if !this.is_shut && !this.is_of_client {
             this.send.send_data(Bytes::new(), true).map_err(io_error)?;
             this.is_shut = true;
         }
