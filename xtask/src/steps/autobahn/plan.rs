@@ -44,7 +44,13 @@ pub(super) struct Programs {
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = if self.http == 1 { "1.1" } else if self.http == 2 { "2" } else { "3" };
+        let version = if self.http == 1 {
+            "1.1"
+        } else if self.http == 2 {
+            "2"
+        } else {
+            "3"
+        };
         let side = if self.side == Side::Server { "server" } else { "client" };
         write!(f, "{side} over HTTP/{version}")
     }
@@ -161,7 +167,11 @@ impl Programs {
             install::debian(tree, log, &["nghttp2-proxy"])?;
         }
         let example = |name| rust::release_example(tree, log, "net", name);
-        Ok(Self { stoa: rust::stoa(tree, log)?, client: example("autobahn_client")?, bridge: example("bridge")? })
+        Ok(Self {
+            stoa: rust::stoa(tree, log)?,
+            client: example("autobahn_client")?,
+            bridge: example("bridge")?,
+        })
     }
 
     /// A directory with a certificate in it. Our server makes one for itself.
