@@ -13,6 +13,7 @@
 
 mod carrier;
 mod client;
+mod connect;
 mod connection_id;
 mod datagrams;
 mod listen;

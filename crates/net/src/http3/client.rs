@@ -1,23 +1,19 @@
 //! The client's side: a connection of HTTP/3 to a server, and WebSockets on it.
 
-use super::listen::transport;
+use super::connect;
 use super::session::Session;
 use super::stream::Http3Stream;
 use crate::dial::{DialError, DialOptions, HttpVersion};
 use crate::limits::QuicLimits;
 use h3::{Code, OpenError, RequestEvent, RequestStream, ResponseFields, Role};
-use quinn::{ClientConfig, ConnectionError, Endpoint, ReadError, RecvStream, VarInt};
+use quinn::{ConnectionError, ReadError, RecvStream};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use ws::handshake::ClientHandshake;
 use ws::head::{HeadLimits, ResponseHead, Version};
 
 /// How much of an answer is read at a time, and how much of a refusal is kept for people.
 const CHUNK_BYTES: usize = 4096;
-
-/// How QUIC says that nothing was agreed on in ALPN: alerts of TLS are its codes from 0x100 (RFC 9001 section 4.8).
-const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
 
 /// A connection of HTTP/3 on which many WebSockets can be opened. It is closed when the last of its clones and of its
 /// WebSockets is dropped.
@@ -38,26 +34,8 @@ impl Client {
     /// Connects, and waits for the server's SETTINGS: only they tell whether WebSockets can be opened (RFC 9220
     /// section 3). There is no deadline here. Needs a tokio runtime, on which the connection's tasks run.
     pub(crate) async fn connect(host: &str, port: u16, options: &DialOptions) -> Result<Self, DialError> {
-        let crypto = options.tls.quic_config(&options.trust).map_err(DialError::Trust)?;
-        let mut config = ClientConfig::new(crypto);
         let limits = QuicLimits::default();
-        let mut transport = transport(&limits, 0);
-        // A WebSocket that is not read stops at the window of its stream. They are ours, so there are not too many.
-        transport.receive_window(VarInt::MAX);
-        config.transport_config(Arc::new(transport));
-        let failed = |error| DialError::Connect { address: format!("{host}:{port}"), error };
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in tokio::net::lookup_host((host, port)).await.map_err(failed)? {
-            match connect(address, host, config.clone()).await {
-                Ok(quic) => return Self::on(quic, &limits).await,
-                Err(DialError::Broken(error)) => last = error,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(failed(last))
-    }
-
-    async fn on(quic: quinn::Connection, limits: &QuicLimits) -> Result<Self, DialError> {
+        let quic = connect::connect(host, port, options, &limits).await?;
         let session = Session::new(quic, Role::Client, limits.field_section_bytes_max);
         let link = Arc::new(Link(Arc::clone(&session)));
         let control = session.open_control().await.map_err(broken)?;
@@ -102,36 +80,7 @@ impl Client {
     }
 }
 
-/// Tries one address. [`DialError::Broken`] says that another may be better.
-async fn connect(
-    address: SocketAddr,
-    name: &str,
-    config: ClientConfig,
-) -> Result<quinn::Connection, DialError> {
-    let local: SocketAddr = match address {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    // A socket for each connection: a server spreads connections over its cores by address and port.
-    let endpoint = Endpoint::client(local).map_err(DialError::Broken)?;
-    let connecting = endpoint
-        .connect_with(config, address, name)
-        .map_err(|error| DialError::Broken(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
-    connecting.await.map_err(|error| {
-        let code = match &error {
-            ConnectionError::TransportError(cause) => u64::from(cause.code),
-            ConnectionError::ConnectionClosed(close) => u64::from(close.error_code),
-            _ => 0,
-        };
-        match code {
-            NO_APPLICATION_PROTOCOL => DialError::VersionRefused(HttpVersion::Http3),
-            0x100..=0x1ff => DialError::Tls(io::Error::new(io::ErrorKind::InvalidData, error)),
-            _ => broken(error),
-        }
-    })
-}
-
-fn broken(error: ConnectionError) -> DialError {
+pub(super) fn broken(error: ConnectionError) -> DialError {
     DialError::Broken(error.into())
 }
 

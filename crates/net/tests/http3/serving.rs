@@ -1,11 +1,15 @@
 //! What an honest client gets: pages and WebSockets, many on one connection, and a drain.
 
-use crate::peer::{BIG, Server, code, eventually};
+use crate::peer::{BIG, Peer, Server, code, eventually};
 use crate::rig;
 use h3::{Code, Request};
-use net::{Drain, Limits};
+use net::{Answer, Drain, Endpoint, Limits, Outgoing, Site, Tls};
+use rustls::pki_types::CertificateDer;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use ws::Message;
+use ws::handshake::{ServerOffer, accept};
 
 #[tokio::test]
 async fn a_websocket_echoes_and_closes_in_order() {
@@ -199,4 +203,61 @@ async fn who_comes_over_tcp_and_tls_is_told_of_http3() {
     assert!(answer.contains(&expected), "{answer}");
     let (response, _) = server.peer().await.fetch("GET", "/page").await;
     assert_eq!(response.field("alt-svc"), None, "who is there already need not be told");
+}
+
+/// Panics at what it is told to.
+struct Fragile;
+
+impl Endpoint for Fragile {
+    fn on_message(&mut self, message: Message<'_>, out: &mut Outgoing<'_>) {
+        assert_ne!(message, Message::Text("panic"), "on purpose");
+        let _ = out.send(message);
+    }
+}
+
+struct FragileSite;
+
+impl Site for FragileSite {
+    type Endpoint = Fragile;
+
+    fn respond(&self, request: &net::Request<'_>) -> Answer<Fragile> {
+        match accept(request.head, &ServerOffer::default()) {
+            Ok(accepted) => {
+                Answer::Upgrade { accepted, endpoint: Box::new(|_| Fragile), config: Arc::default() }
+            }
+            Err(refusal) => Answer::refused(&refusal),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_an_endpoint_resets_its_stream_and_nothing_else() {
+    let server = Server::with(1, Limits::default(), |_| FragileSite);
+    let peer = server.peer().await;
+    let (mut fragile, mut sibling) = (peer.websocket().await, peer.websocket().await);
+    fragile.data(&rig::masked(0x81, b"panic")).await;
+    assert_eq!(fragile.reset().await, Code::REQUEST_CANCELLED);
+    sibling.echo("I live").await;
+    eventually("it is gone", || server.workers.totals().websockets_open == 1).await;
+    assert!(server.workers.are_running());
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_for_new_connections_and_ends_no_old_one() {
+    let server = Server::start(1, Limits::default());
+    let peer = server.peer().await;
+    let mut stream = peer.websocket().await;
+    let shown = |peer: &Peer| {
+        let chain = peer.quic.peer_identity().unwrap().downcast::<Vec<CertificateDer<'_>>>().unwrap();
+        chain[0].to_vec()
+    };
+    let old = shown(&peer);
+    // Another name means another certificate at the same place.
+    let directory = server.tls.certificate_path().parent().unwrap();
+    Tls::development(directory, &["third.test".to_owned()]).unwrap();
+    server.tls.reload().unwrap();
+    let other = server.peer().await;
+    assert_ne!(shown(&other), old);
+    other.websocket().await.echo("new").await;
+    stream.echo("old").await;
 }
