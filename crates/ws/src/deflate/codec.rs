@@ -72,4 +72,12 @@ impl Codec {
         }
         Ok(message)
     }
+
+    /// How long its buffers are, in bytes: the part of its memory that depends on the messages it has seen. Each of the
+    /// two large ones is at most as long as a message and its context, and 1 MiB at most once a smaller one has followed.
+    pub fn buffered_bytes(&self) -> usize {
+        let encoder = self.encoder.as_ref().map_or(0, |encoder| encoder.buffered_bytes());
+        let inflater = self.inflater.as_ref().map_or(0, |inflater| inflater.buffered_bytes());
+        encoder + inflater
+    }
 }

@@ -29,6 +29,10 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.joined.capacity() + self.block.buffered_bytes()
+    }
+
     /// Appends the compressed form of a message: see [`super::Codec::compress`].
     pub(super) fn encode(
         &mut self,

@@ -51,6 +51,10 @@ impl Default for Inflater {
 }
 
 impl Inflater {
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Inflates a message to at most `bytes_max` bytes.
     pub(super) fn inflate(
         &mut self,

@@ -81,6 +81,10 @@ impl Default for BlockEncoder {
 }
 
 impl BlockEncoder {
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.sequences.capacity() * size_of::<Sequence>()
+    }
+
     /// Begins a block.
     pub(super) fn clear(&mut self) {
         self.sequences.clear();
