@@ -64,9 +64,7 @@ pub use signal::Wake;
 pub use site::{Answer, NoEndpoint, Request, Site};
 pub use stream::Stream;
 pub use tap::{Direction, Tapped};
-pub use tls::{
-    Alpn, ClientAuthority, ClientCertificate, KeyLog, PemPair, Reloads, Tls, TlsError, TlsOptions,
-};
+pub use tls::{Alpn, ClientAuthority, KeyLog, PeerCertificate, PemPair, Reloads, Tls, TlsError, TlsOptions};
 pub use trust::Trust;
 pub use websocket::{
     Mailbox, OutgoingMessage, OwnedMessage, Piece, Receiver, Sender, Serve, TrySendError, WebSocket, serve,

@@ -2,7 +2,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::signal::Wake;
-use crate::tls::ClientCertificate;
+use crate::tls::PeerCertificate;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ pub struct Request<'a> {
     /// Whether it came over TLS.
     pub secure: bool,
     /// The certificate that the client showed in the TLS handshake, if one was asked for.
-    pub client_certificate: Option<&'a ClientCertificate>,
+    pub client_certificate: Option<&'a PeerCertificate>,
 }
 
 /// What a site says to a request.

@@ -19,7 +19,7 @@ mod reload;
 mod stream;
 
 pub(crate) use certificates::{read_chain, read_key};
-pub use clients::{ClientAuthority, ClientCertificate};
+pub use clients::{ClientAuthority, PeerCertificate};
 pub(crate) use config::provider;
 pub use error::TlsError;
 pub use facts::Alpn;
@@ -158,7 +158,7 @@ impl Tls {
             server_name,
             is_lasting: self.0.options.is_lasting,
             alpn: protocol.and_then(Alpn::from_name),
-            client: client_chain.and_then(ClientCertificate::from_chain),
+            client: client_chain.and_then(PeerCertificate::from_chain),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Certificates that clients show (mutual TLS): who issues them, and what is known of a client that showed one.
+//! Certificates that clients show (mutual TLS): who issues them, and what is known of a certificate that was shown.
 
 use super::certificates::read_chain;
 use super::config::provider;
@@ -44,17 +44,18 @@ impl ClientAuthority {
     }
 }
 
-/// A client's certificate, verified against the [`ClientAuthority`]. It comes from the TLS handshake of this very
-/// connection and from nowhere else: no header of a request is believed.
+/// A certificate that the other side has shown. It comes from the TLS handshake of this very connection and from nowhere
+/// else: no header of a request is believed. What a server is told of a client's was verified against the
+/// [`ClientAuthority`]; what a client is told of a server's, as its [`Trust`](crate::Trust) has it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
+pub struct PeerCertificate {
     subject: String,
     dns_names: Vec<String>,
     uris: Vec<String>,
     fingerprint: [u8; 32],
 }
 
-impl ClientCertificate {
+impl PeerCertificate {
     /// Reads the first certificate of a chain.
     pub(crate) fn from_chain(chain: &[CertificateDer<'_>]) -> Option<Arc<Self>> {
         let first = chain.first()?;
@@ -89,8 +90,8 @@ impl ClientCertificate {
     }
 }
 
-impl fmt::Debug for ClientCertificate {
+impl fmt::Debug for PeerCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientCertificate").field("subject", &self.subject).finish_non_exhaustive()
+        f.debug_struct("PeerCertificate").field("subject", &self.subject).finish_non_exhaustive()
     }
 }

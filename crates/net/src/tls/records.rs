@@ -15,8 +15,9 @@ use std::sync::Arc;
 /// 2,048 for protection.
 const RECORD_BYTES_MAX: usize = 5 + 16_384 + 2048;
 
-/// What may be kept of records that are not complete, or are a part of a longer handshake message, of which rustls takes up
-/// to 65,535 bytes. Past it the connection ends with an error.
+/// What may be kept during the handshake of records that are not complete, or are a part of a longer message, of which
+/// rustls takes up to 65,535 bytes. Afterwards there are only short messages, and one record is enough. Past it the
+/// connection ends with an error.
 pub(super) const PARTIAL_BYTES_MAX: usize = 65_535 + RECORD_BYTES_MAX;
 
 /// How much may be encrypted at a time, in bytes.
@@ -102,7 +103,7 @@ impl Records {
             kept.extend_from_slice(&plain[size..]);
         })?;
         let rest = &bytes[done..];
-        if rest.len() > PARTIAL_BYTES_MAX {
+        if rest.len() > self.partial_bytes_max() {
             self.failed = true;
             return Err(rustls::InvalidMessage::HandshakePayloadTooLarge.into());
         }
@@ -124,6 +125,10 @@ impl Records {
             self.with_traffic(|traffic| traffic.queue_close_notify(&mut alert).map_err(io::Error::other))?;
         self.outgoing.extend_from_slice(&alert[..size]);
         Ok(())
+    }
+
+    fn partial_bytes_max(&self) -> usize {
+        if self.session.is_handshaking() { PARTIAL_BYTES_MAX } else { RECORD_BYTES_MAX }
     }
 
     /// Goes on until rustls would send application data.
@@ -155,7 +160,11 @@ impl Records {
                 Err(error) => break Err(io::Error::new(io::ErrorKind::InvalidData, error)),
             }
         };
-        self.keep(&partial[done..]);
+        if done == 0 {
+            self.partial = partial;
+        } else {
+            self.keep(&partial[done..]);
+        }
         self.failed |= result.is_err();
         result
     }

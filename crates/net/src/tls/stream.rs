@@ -373,6 +373,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_message_that_is_long_and_comes_after_the_handshake_is_not_collected() {
+        let (mut server, client) = pair(&rustls::version::TLS13, 1 << 20).await;
+        let (mut socket, session) = client.into_inner();
+        let mut seal = sealer(session);
+        // It says that it has 60,000 bytes.
+        let mut part = vec![24, 0, 0xea, 0x60];
+        part.resize(10_000, 0);
+        let mut records = 0;
+        let error = loop {
+            socket.write_all(&seal(rustls::ContentType::Handshake, &part)).await.unwrap();
+            records += 1;
+            let read =
+                tokio::time::timeout(std::time::Duration::from_millis(20), server.read(&mut [0; 10])).await;
+            if let Ok(result) = read {
+                break result.unwrap_err();
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(records <= 2, "{records} records were kept");
+        assert!(server.records.kept_bytes() <= 20_000, "{} bytes", server.records.kept_bytes());
+    }
+
+    #[tokio::test]
     async fn damaged_records_end_the_stream_with_an_alert() {
         // The version in the header, of which the last byte is this, must be ignored (RFC 8446 section 5.1).
         for damage in (0..30).filter(|place| *place != 2) {

@@ -6,6 +6,7 @@ mod clients;
 mod key_log;
 mod names;
 mod place;
+mod quic;
 mod records;
 mod reload;
 mod resumption;
