@@ -17,6 +17,7 @@
 mod answer;
 mod client;
 mod meter;
+mod payload;
 mod stream;
 mod watched;
 
@@ -30,10 +31,10 @@ use crate::guests::Visit;
 use crate::limits::{Limits, SMALL_DATA_BUDGET_BYTES, STREAM_WINDOW_BYTES};
 use crate::local::Local;
 use crate::site::Site;
-use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream};
 use http::{Request, StatusCode};
+use payload::Payload;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -43,9 +44,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 use watched::{Watch, Watched};
 use ws::{Connection, Role};
-
-/// What is sent as DATA.
-pub(crate) type Payload = Bytes;
 
 /// The largest window of HTTP/2 (RFC 9113 section 6.9.1).
 const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;

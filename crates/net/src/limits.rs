@@ -74,7 +74,8 @@ pub struct Limits {
     /// How long an idle connection that carried a request is kept for the next one; then it is closed. Over HTTP/2 and
     /// HTTP/3 a carrier is idle when it has no stream, and gets a GOAWAY first. Default 15 s.
     pub keep_alive_timeout: Duration,
-    /// Requests on one connection; the last answer says `Connection: close`. Default 1,000.
+    /// Requests on one connection of HTTP/1.1; the last answer says `Connection: close`. On HTTP/2 and HTTP/3 it is streams
+    /// at a time that are limited. Default 1,000.
     pub requests_per_connection_max: u32,
     /// A peer that takes no byte of what waits for it for this long is cut. Default 60 s.
     pub write_timeout: Duration,

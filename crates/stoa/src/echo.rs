@@ -59,6 +59,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
         limits: net::Limits {
             // It is a tool for measurements, which come from one address with thousands of connections at once.
             pre_auth_connections_per_ip_max: u32::MAX,
+            websockets_per_ip_max: u32::MAX,
             pending_bytes_max: PENDING_BYTES_MAX,
             ..net::Limits::default()
         },

@@ -60,6 +60,12 @@ pub(crate) struct LimitArgs {
     /// Connections from one address that are not yet WebSockets, on each worker
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
     pub pre_auth_connections_per_ip_max: u32,
+    /// WebSockets from one address, on each worker
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub websockets_per_ip_max: u32,
+    /// Streams at a time on one connection of HTTP/2 or HTTP/3
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=16_384))]
+    pub streams_per_carrier_max: u32,
 }
 
 impl LimitArgs {
@@ -98,6 +104,8 @@ impl LimitArgs {
         net::Limits {
             connections_max: self.connections_max as usize,
             pre_auth_connections_per_ip_max: self.pre_auth_connections_per_ip_max,
+            websockets_per_ip_max: self.websockets_per_ip_max,
+            streams_per_carrier_max: self.streams_per_carrier_max,
             write_timeout: Duration::from_secs(self.write_seconds),
             ..net::Limits::default()
         }

@@ -52,7 +52,7 @@ pub(super) fn send(
     }
     stream.reserve_capacity(body.len());
     if stream.capacity() >= body.len() {
-        let _ = stream.send_data(body, true);
+        let _ = stream.send_data(body.into(), true);
     } else {
         drop(tokio::task::spawn_local(send_slowly(stream, body, local.limits.write_timeout)));
     }
@@ -65,7 +65,7 @@ async fn send_slowly(mut stream: SendStream<Payload>, mut body: Bytes, limit: Du
         match tokio::time::timeout(limit, room).await {
             Ok(Ok(room)) => {
                 let piece = body.split_to(room);
-                if stream.send_data(piece, body.is_empty()).is_err() {
+                if stream.send_data(piece.into(), body.is_empty()).is_err() {
                     return;
                 }
             }

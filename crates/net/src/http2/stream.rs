@@ -10,7 +10,6 @@
 //!   in `poll_flush`, which a reader that stops is to call.
 
 use super::Payload;
-use bytes::Bytes;
 use h2::{RecvStream, SendStream};
 use std::io;
 use std::pin::Pin;
@@ -124,7 +123,7 @@ impl AsyncWrite for Http2Stream {
             return Poll::Pending;
         };
         let room = room?;
-        this.send.send_data(Bytes::copy_from_slice(&bytes[..room]), false).map_err(io_error)?;
+        this.send.send_data(Payload::copy(&bytes[..room]), false).map_err(io_error)?;
         Poll::Ready(Ok(room))
     }
 
@@ -137,7 +136,7 @@ impl AsyncWrite for Http2Stream {
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.is_shut && !this.is_of_client {
-            this.send.send_data(Bytes::new(), true).map_err(io_error)?;
+            this.send.send_data(Payload::EMPTY, true).map_err(io_error)?;
             this.is_shut = true;
         }
         Poll::Ready(Ok(()))
