@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ws::deflate::Codec;
+use ws::deflate::{Codec, Parameters, WorkLimits};
 use ws::{Config, Connection, Event, Message, Prepared, Role};
 
 const ROUNDS: usize = 300;
@@ -20,7 +20,10 @@ const ROUNDS: usize = 300;
 const ROUND_BYTES: usize = 2 << 20;
 
 fn main() {
-    let config = Arc::new(Config::default());
+    let mut config = Config::default();
+    (config.compression.compress, config.compression.inflate) =
+        (WorkLimits::UNLIMITED, WorkLimits::UNLIMITED);
+    let config = Arc::new(config);
     for (payload_bytes, in_flight) in [(32, 1), (32, 16), (128, 16), (1024, 16), (16 * 1024, 4)] {
         let text = "a".repeat(payload_bytes);
         let binary = vec![0xa5; payload_bytes];
@@ -31,6 +34,85 @@ fn main() {
         report("client send (masked)", payload_bytes, client_send(&config, Message::Binary(&binary)));
         report("broadcast (prepared)", payload_bytes, broadcast(&config, Message::Binary(&binary)));
     }
+    for payload_bytes in [128, 256, 1024, 16 * 1024] {
+        for (kind, takeover, window_bits) in
+            [("no takeover", false, 15), ("takeover of 4 KiB", true, 12), ("takeover of 32 KiB", true, 15)]
+        {
+            let (nanos, ratio) = compressed_echo(&config, payload_bytes, agreed(takeover, window_bits));
+            report(&format!("echo JSON, {kind}, {ratio:.1}:1"), payload_bytes, nanos);
+        }
+    }
+}
+
+/// Compressed messages in one read.
+const IN_FLIGHT: usize = 16;
+
+fn agreed(takeover: bool, window_bits: u8) -> Parameters {
+    Parameters {
+        server_no_context_takeover: !takeover,
+        client_no_context_takeover: !takeover,
+        server_max_window_bits: window_bits,
+        client_max_window_bits: window_bits,
+    }
+}
+
+/// Events of a chat room as JSON, about this many bytes.
+fn chat(first: usize, payload_bytes: usize) -> String {
+    let words =
+        ["hello", "who", "is", "there", "tonight", "see", "you", "at", "the", "stoa", "bring", "olives"];
+    let mut text = String::new();
+    for seq in first * 1000.. {
+        let word = |n: usize| words[seq.wrapping_mul(2_654_435_761).wrapping_shr(n as u32 * 4) % words.len()];
+        let said = (0..seq % 7 + 1).map(word).collect::<Vec<_>>().join(" ");
+        let (user, time) = (seq * 7919 % 100, 1_764_000_000_000 + seq * 1733);
+        text += &format!(
+            r#"{{"t":"event","room":"lobby","seq":{seq},"user":"guest-{user:08x}","time":{time},"text":"{said}"}}"#
+        );
+        if text.len() >= payload_bytes {
+            break;
+        }
+    }
+    text.truncate(payload_bytes);
+    text
+}
+
+/// Nanoseconds per message of a server that reads compressed messages and writes them back compressed, and how much
+/// shorter its frames are than the messages. No message is said twice.
+fn compressed_echo(config: &Arc<Config>, payload_bytes: usize, parameters: Parameters) -> (f64, f64) {
+    let mut codec = Codec::default();
+    let connection = |role| {
+        Connection::new(role, Arc::clone(config), Duration::ZERO, [1, 2]).with_compression(Some(parameters))
+    };
+    let (mut client, mut server) = (connection(Role::Client), connection(Role::Server));
+    let (mut copy, mut read, mut output) = (Vec::new(), Vec::new(), Vec::new());
+    let mut frames = Vec::new();
+    let mut turn = |frames: &[u8], codec: &mut Codec| {
+        read.clear();
+        read.extend_from_slice(frames);
+        output.clear();
+        let mut input = &mut read[..];
+        while let Some(event) = server.receive(Duration::from_secs(1), &mut input, &mut output, codec) {
+            if let Event::Message(message) = event {
+                copy.clear();
+                copy.extend_from_slice(message.payload());
+                server.send(Message::Binary(&copy), &mut output, codec).expect("open");
+            }
+        }
+        output.len()
+    };
+    let mut best = f64::INFINITY;
+    let mut sent = 0;
+    for round in 0..ROUNDS {
+        frames.clear();
+        for index in 0..IN_FLIGHT {
+            let message = chat(round * IN_FLIGHT + index, payload_bytes);
+            client.send(Message::Text(&message), &mut frames, &mut codec).expect("open");
+        }
+        let start = Instant::now();
+        sent += turn(black_box(&frames), &mut codec);
+        best = best.min(start.elapsed().as_secs_f64() * 1e9 / IN_FLIGHT as f64);
+    }
+    (best, (ROUNDS * IN_FLIGHT * payload_bytes) as f64 / sent as f64)
 }
 
 /// Nanoseconds per message of a server that reads `in_flight` messages at once and writes them back.
