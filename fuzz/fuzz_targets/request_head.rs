@@ -5,10 +5,12 @@
 
 use libfuzzer_sys::fuzz_target;
 use ws::handshake::{ClientHandshake, ClientOffer, ServerOffer, accept, is_websocket_request};
-use ws::http1::{HeadError, HeadLimits, HeadReader, RequestHead, ResponseHead, Version};
+use ws::head::{HeadError, HeadLimits, Pseudo, RequestHead, ResponseHead, Version};
+use ws::http1::HeadReader;
 
 fuzz_target!(|data: &[u8]| {
     let Some((&size, bytes)) = data.split_first() else { return };
+    check_multiplexed(bytes);
     let limits = HeadLimits { reads_max: u32::MAX, ..HeadLimits::default() };
     let size = usize::from(size).max(1);
 
@@ -68,6 +70,43 @@ fn check_request(request: &RequestHead) {
         }
         Err(refusal) => refusal.write_response(&[], &mut answer).expect("valid headers"),
     }
+}
+
+/// The same bytes as a request of HTTP/2, one pseudo-header field or field a line. What passes has a form in HTTP/1.1 that
+/// says exactly the same: behind a gateway nothing can become another request (row T12).
+fn check_multiplexed(bytes: &[u8]) {
+    let text = |line: &[u8]| std::str::from_utf8(line).ok().map(str::to_owned);
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    let [method, scheme, authority, path, protocol] = [(); 5].map(|()| lines.next().and_then(text));
+    let pseudo = Pseudo {
+        method: method.as_deref().unwrap_or_default(),
+        scheme: scheme.as_deref(),
+        authority: authority.as_deref(),
+        path: path.as_deref(),
+        protocol: protocol.as_deref().filter(|protocol| !protocol.is_empty()),
+    };
+    let fields = lines.map(|line| {
+        let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
+        (&line[..colon], line.get(colon + 1..).unwrap_or_default())
+    });
+    let Ok(head) = RequestHead::from_fields(Version::Http2, pseudo, fields, HeadLimits::default()) else {
+        return;
+    };
+    head.headers().for_each(|(name, value)| check_header(name, value));
+    if head.protocol().is_some() {
+        assert_eq!(head.method(), "CONNECT");
+        let _ = accept(&head, &ServerOffer::default());
+        return;
+    }
+    let mut same = format!("{} {} HTTP/1.1\r\n", head.method(), head.target());
+    for (name, value) in head.headers() {
+        same += &format!("{name}: {value}\r\n");
+    }
+    same += "\r\n";
+    let limits = HeadLimits { head_bytes_max: 32 << 10, ..HeadLimits::default() };
+    let same = RequestHead::parse(same.as_bytes(), limits).expect("the same request in HTTP/1.1");
+    assert_eq!((same.method(), same.target()), (head.method(), head.target()));
+    assert!(same.headers().eq(head.headers()));
 }
 
 fn check_header(name: &str, value: &str) {

@@ -186,7 +186,8 @@ impl Collector {
         if self.text.len() + self.cookies.len() + piece.len() + 2 > self.limits.head_bytes_max {
             return Err(HeadError::TooLong);
         }
-        if !self.cookies.is_empty() {
+        // An empty piece says nothing, and would leave the white space of its delimiter at the end.
+        if !self.cookies.is_empty() && !piece.is_empty() {
             self.cookies.push_str("; ");
         }
         self.cookies.push_str(piece);

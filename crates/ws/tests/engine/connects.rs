@@ -1,5 +1,6 @@
 //! Heads and handshakes of HTTP/2 and HTTP/3: what is malformed, what is refused, and that both sides agree.
 
+use proptest::prelude::*;
 use ws::handshake::{
     Agreed, AnswerError, ClientHandshake, ClientOffer, HandshakeError, ServerOffer, accept,
     is_websocket_request,
@@ -196,5 +197,44 @@ fn a_client_checks_the_answer_to_its_connect() {
         let offer = ClientOffer { headers: &[(name, "x")], ..ClientOffer::default() };
         let error = ClientHandshake::for_connect(true, "a", "/", &offer).err();
         assert_eq!(error, Some(HandshakeError::HeaderInvalid), "{name}");
+    }
+}
+
+/// Text that may be what it should be, and may hold what breaks a line.
+fn risky(good: &'static str) -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => proptest::string::string_regex(good).expect("an expression"),
+        1 => "[a-z:/ \\r\\n\\t%0-9\\x00é]{0,12}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn t12_what_passes_says_the_same_in_http_1_1(
+        method in risky("GET|HEAD|POST"),
+        authority in risky("[a-z]{1,8}(:[0-9]{1,4})?"),
+        path in risky("/[a-z/?=%2]{0,20}"),
+        fields in prop::collection::vec((risky("[a-z-]{1,10}|host|cookie|te"), risky("[a-z0-9;= ]{0,12}")), 0..6),
+    ) {
+        let pseudo = Pseudo {
+            method: &method,
+            scheme: Some("https"),
+            authority: Some(&authority),
+            path: Some(&path),
+            protocol: None,
+        };
+        let fields: Vec<Field<'_>> =
+            fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        if let Ok(head) = request(pseudo, &fields) {
+            let mut same = format!("{} {} HTTP/1.1\r\n", head.method(), head.target());
+            head.headers().for_each(|(name, value)| same += &format!("{name}: {value}\r\n"));
+            same += "\r\n";
+            let same = RequestHead::parse(same.as_bytes(), HeadLimits::default()).expect("the same request");
+            prop_assert_eq!((same.method(), same.target()), (head.method(), head.target()));
+            prop_assert!(same.headers().eq(head.headers()));
+            prop_assert_eq!(head.authority(), Some(authority.as_str()));
+        }
     }
 }
