@@ -10,6 +10,7 @@
 mod datagrams;
 mod dialing;
 mod floods;
+mod initials;
 mod moving;
 mod path;
 mod peer;
