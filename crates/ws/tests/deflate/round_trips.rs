@@ -191,3 +191,29 @@ fn a_megabyte_of_each_kind_comes_back() {
         check(&mut codec, &[message(kind, 1 << 20, 5), message(kind, 1000, 6)], 12, true);
     }
 }
+
+#[test]
+fn the_window_is_used_to_its_last_byte_and_not_beyond() {
+    let mut codec = Codec::default();
+    for window_bits in 8..=15 {
+        let window = 1 << window_bits;
+        for (period, is_in_reach) in [(window, true), (window + 1, false)] {
+            let piece = message("random", period, 9);
+            for context in [None, Some(Context::new(window_bits))] {
+                let mut context = context;
+                let messages = match context {
+                    None => vec![[&piece[..], &piece].concat()],
+                    Some(_) => vec![piece.clone(), piece.clone()],
+                };
+                let mut peer = Peer::new(window_bits);
+                let mut sent = 0;
+                for message in &messages {
+                    let data = compress(&mut codec, message, context.as_mut(), window_bits);
+                    assert!(peer.inflate_in_steps(&data, message.len(), 1) == *message);
+                    sent += data.len();
+                }
+                assert_eq!(sent < 2 * period, is_in_reach, "{window_bits} {period}: {sent} bytes");
+            }
+        }
+    }
+}
