@@ -3,7 +3,7 @@
 //! A browser lets any page open a WebSocket to any server and sends the server's cookies along. The one thing that tells
 //! the server which page it is, is the `Origin` header. Programs that are not browsers send none.
 
-use ws::http1::RequestHead;
+use ws::head::RequestHead;
 
 /// Which origins may connect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

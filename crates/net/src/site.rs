@@ -8,7 +8,7 @@ use http::{Response, StatusCode, header};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use ws::handshake::{Accepted, Refusal};
-use ws::http1::RequestHead;
+use ws::head::RequestHead;
 
 /// An application on one worker. Every worker has its own, made by the function given to
 /// [`Workers::start`](crate::Workers::start).

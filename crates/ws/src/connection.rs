@@ -117,13 +117,15 @@ pub enum State {
 /// Its methods are of four kinds:
 ///
 /// * What comes in: [`receive`](Self::receive), [`receive_eof`](Self::receive_eof), [`handle_timeout`](Self::handle_timeout).
-/// * What the application does: [`send`](Self::send), [`send_prepared`](Self::send_prepared), [`ping`](Self::ping),
-///   [`close`](Self::close).
+/// * What the application does: [`send`](Self::send), [`send_plain`](Self::send_plain),
+///   [`send_prepared`](Self::send_prepared), [`send_piece`](Self::send_piece), [`ping`](Self::ping), [`close`](Self::close).
 /// * When to come back: [`poll_timeout`](Self::poll_timeout).
-/// * Getters: [`state`](Self::state), [`end`](Self::end), [`rtt`](Self::rtt).
+/// * Getters: [`state`](Self::state), [`end`](Self::end), [`rtt`](Self::rtt), [`compresses`](Self::compresses).
 ///
-/// Everything that is to be sent is appended to the `output` of the call; the connection keeps none of it. Time must not
-/// go backwards. The crate's first page shows the loop.
+/// Everything that is to be sent is appended to the `output` of the call; the connection keeps none of it. The codec that
+/// some calls borrow belongs to the worker: a connection without compression does not touch it, and one with compression
+/// keeps nothing in it but the message that an event borrows. Time must not go backwards. The crate's first page shows the
+/// loop.
 #[derive(Debug)]
 pub struct Connection {
     config: Arc<Config>,

@@ -8,10 +8,9 @@
 //! * What two parsers could understand differently is refused: bare CR or LF, folded lines, control characters,
 //!   doubtful lengths, more than one `Host`. A gateway in front and a server behind must never disagree about where a
 //!   request ends.
-//! * What is refused early is refused for a stated reason, with an HTTP status ([`HeadError`]).
+//! * What is refused early is refused for a stated reason, with an HTTP status ([`HeadError`](crate::head::HeadError)).
 
 mod parse;
 mod reader;
 
-pub use crate::head::{Framing, HeadError, HeadLimits, RequestHead, ResponseHead, Version};
 pub use reader::HeadReader;

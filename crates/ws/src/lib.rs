@@ -1,4 +1,4 @@
-//! WebSockets without I/O: RFC 6455 as a state machine, for servers and clients.
+//! WebSockets without I/O: RFC 6455 and RFC 7692 as a state machine, for servers and clients.
 //!
 //! Nothing here opens a socket, reads a clock or draws a random number. Bytes and time go in; events, bytes to send and
 //! the next deadline come out. So the same code runs behind TCP, behind TLS, inside a simulated world, and under a fuzzer.
@@ -8,7 +8,8 @@
 //! 1. [`http1`] reads the head of a request or a response, byte by byte as it arrives, and checks it strictly. HTTP/2 and
 //!    HTTP/3 bring the same [`head`] in another way.
 //! 2. [`handshake`] decides whether that head opens a WebSocket, and writes or verifies the answer.
-//! 3. [`Connection`] turns bytes into messages and messages into bytes until one side closes.
+//! 3. [`Connection`] turns bytes into messages and messages into bytes until one side closes. If the handshake agreed on
+//!    it, messages are compressed on their way by [`deflate`].
 //!
 //! # The law of the loop
 //!

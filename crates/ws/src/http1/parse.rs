@@ -1,7 +1,8 @@
 //! A complete head: parsed by `httparse`, then judged by the rules that keep two parsers from disagreeing.
 
-use super::{Framing, HeadError, HeadLimits, HeadReader, RequestHead, ResponseHead, Version};
+use super::HeadReader;
 use crate::head::{Fields, HEADERS_MAX, Span, check_host, check_target, is_token, length_of, trim};
+use crate::head::{Framing, HeadError, HeadLimits, RequestHead, ResponseHead, Version};
 
 impl RequestHead {
     /// Parses a head that lies in memory, ending included. What follows it is ignored.

@@ -1,7 +1,6 @@
 //! Finds the end of a head, and most of what is wrong with it, looking at each byte once.
 
-use super::{HeadError, HeadLimits, RequestHead, ResponseHead};
-use crate::head::{HEADERS_MAX, is_token_byte};
+use crate::head::{HEADERS_MAX, HeadError, HeadLimits, RequestHead, ResponseHead, is_token_byte};
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Heads of HTTP/1.1 messages: what is read, and one test for each attack on the reading.
 
-use ws::http1::{Framing, HeadError, HeadLimits, HeadReader, RequestHead, ResponseHead, Version};
+use ws::head::{Framing, HeadError, HeadLimits, RequestHead, ResponseHead, Version};
+use ws::http1::HeadReader;
 
 /// A request with these lines behind its `Host`.
 fn request(lines: &str) -> String {
