@@ -110,8 +110,9 @@ impl Search<'_> {
             }
             block.push(at - literals_from, length as u16, distance as u16);
             let end = at + length;
-            // Few positions within the repetition are noted, but always as many: loops of unknown length are slow.
-            for within in [at + 2, end - 2] {
+            // Few positions within the repetition are noted, but always as many: loops of unknown length are slow. The last
+            // byte is one of them, so that a long run of one byte is found at distance 1, which inflaters copy fastest.
+            for within in [at + 2, end - 1] {
                 if let Some(word) = word_at(data, within) {
                     let hash = self.hash(word);
                     self.heads[hash] = self.position(within);
