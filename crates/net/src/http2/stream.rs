@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A WebSocket's byte stream on a connection of HTTP/2.
 ///
-/// Shutting it down sends END_STREAM, for a server; see [`of_client`](Self::of_client). Dropping it before both ends have,
+/// Shutting it down sends END_STREAM, for a server; a client leaves the end to the server. Dropping it before both ends have,
 /// resets the stream with CANCEL. A reset by the peer is [`io::ErrorKind::ConnectionReset`].
 #[derive(Debug)]
 pub struct Http2Stream {

@@ -81,7 +81,7 @@ impl Sender {
         !self.0.post.has_ended()
     }
 
-    /// Starts the closing handshake, behind everything that was sent before. [`Receiver::receive`] gives `None` when it is done.
+    /// Starts the closing handshake, behind everything that was sent before. [`Receiver::receive`](super::Receiver::receive) gives `None` when it is done.
     pub fn start_close(&self, code: CloseCode, reason: &str) {
         self.0.close(code, reason);
     }

@@ -16,4 +16,5 @@ mod raw;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod serving;
+mod soup;
 mod tls;
