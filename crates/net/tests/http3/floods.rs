@@ -175,3 +175,37 @@ async fn a_websocket_that_is_opened_and_reset_again_and_again_leaves_nothing() {
     eventually("nothing is left", || server.workers.totals().websockets_open == 0).await;
     peer.websocket().await.echo("I live").await;
 }
+
+#[tokio::test]
+async fn t9_a_client_that_takes_nothing_loses_its_websocket_and_keeps_the_others() {
+    let server = Server::start(1, Limits { write_timeout: Duration::from_millis(300), ..Limits::default() });
+    let peer = server.peer().await;
+    let (mut deaf, mut sibling) = (peer.websocket().await, peer.websocket().await);
+    let message = [&h3::data_frame_header(14 + 70_000)[..], &rig::masked(0x82, &[0; 70_000])].concat();
+    while timeout(PATIENCE, deaf.send.write_all(&message)).await.unwrap().is_ok() {}
+    sibling.echo("I live").await;
+    let totals = server.workers.totals();
+    assert_eq!((totals.cut_slow, totals.websockets_open, totals.carriers_open), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn t11_an_address_has_so_many_websockets_and_a_worker_so_many_connections() {
+    let limits = Limits { websockets_per_ip_max: 2, connections_max: 3, ..Limits::default() };
+    let server = Server::start(1, limits);
+    let peer = server.peer().await;
+    let (first, mut second) = (peer.websocket().await, peer.websocket().await);
+    let request = Request::websocket("localhost", "/chat");
+    let version = [("sec-websocket-version", "13")];
+    let refused = peer.ask(&request, &version).await.response().await;
+    assert_eq!(refused.status(), 429);
+    // A third connection is the last: it is at the door.
+    let other = server.peer().await;
+    let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    let connecting = endpoint.connect_with(server.client_config(), server.address, "localhost").unwrap();
+    assert!(timeout(PATIENCE, connecting).await.unwrap().is_err());
+    assert_eq!(server.workers.totals().quic_refused, 1);
+    drop(first);
+    eventually("its seat is free", || server.workers.totals().websockets_open == 1).await;
+    other.websocket().await.echo("another took it").await;
+    second.echo("I live").await;
+}
