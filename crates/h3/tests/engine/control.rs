@@ -202,6 +202,17 @@ fn q7_settings_beyond_the_limit_are_refused_before_they_arrive() {
 }
 
 #[test]
+fn settings_in_pieces_are_held_until_they_are_complete_and_no_longer() {
+    let bytes = [varint(CONTROL_STREAM), frame(SETTINGS, &settings(&[(0x06, 9000), (0x08, 1)]))].concat();
+    let (mut connection, mut stream) = (connection(Role::Client), UniStream::new());
+    let (most, last) = bytes.split_at(bytes.len() - 1);
+    assert_eq!(read_uni_pieces(&mut connection, &mut stream, [most]).seen, []);
+    assert!(stream.buffered_bytes() >= most.len() - 3, "all but the types and the length");
+    assert_eq!(read_uni_pieces(&mut connection, &mut stream, [last]).seen.len(), 1);
+    assert_eq!(stream.buffered_bytes(), 0);
+}
+
+#[test]
 fn what_we_announce_is_these_bytes() {
     let config = Config::default();
     // Control stream; SETTINGS of seven bytes: MAX_FIELD_SECTION_SIZE 16,384, ENABLE_CONNECT_PROTOCOL 1.

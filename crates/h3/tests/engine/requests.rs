@@ -61,6 +61,18 @@ fn data_is_given_out_where_it_lies() {
 }
 
 #[test]
+fn a_request_in_pieces_is_held_until_it_is_complete_and_no_longer() {
+    let bytes = headers(WEBSOCKET);
+    let (mut stream, mut seen) = (server_stream(), Vec::new());
+    let (last, most) = bytes.split_last().unwrap();
+    feed(&mut stream, most, &mut seen).unwrap();
+    assert_eq!(seen, []);
+    assert!(stream.buffered_bytes() >= most.len() - 3, "all but type and length");
+    feed(&mut stream, &[*last], &mut seen).unwrap();
+    assert_eq!((seen, stream.buffered_bytes()), (vec![head(WEBSOCKET)], 0));
+}
+
+#[test]
 fn empty_data_frames_say_nothing() {
     let bytes = [headers(WEBSOCKET), frame(DATA, b""), body(), frame(DATA, b"")].concat();
     let outcome = read(server_stream(), &bytes);
