@@ -15,7 +15,8 @@
 //!
 //! Where to read on: `worker` is the frame; `accept`, `http1` and `tls` bring a socket to the opening handshake;
 //! `driver` is the loop of an open connection, `endpoint` what the application sees of it, `signal` how others wake
-//! it. `websocket` is both with `await`, `dial` the client's side. All limits are in [`limits`].
+//! it. `websocket` is both with `await`, `dial` the client's side, of which
+//! `client_tls` and `trust` are the TLS. All limits are in [`limits`].
 
 mod accept;
 mod alarms;
