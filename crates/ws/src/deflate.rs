@@ -2,7 +2,8 @@
 //!
 //! 1. The opening handshake agrees on [`Parameters`]: [`negotiate`] is the server's side, [`offer`] and [`verify`] are
 //!    the client's. What a route or a client is ready to do is its [`Policy`]. The default is to compress nothing.
-//! 2. A [`Codec`] compresses and inflates whole messages. It holds X to a worker and not to a connection: it is lent to each call.
+//! 2. A [`Codec`] compresses and inflates whole messages. It holds the tables, about 130 KiB once they are used, and
+//!    buffers for the largest messages so far. It belongs to a worker and not to a connection: it is lent to each call.
 //! 3. A [`Context`] is what one direction of one connection remembers when both sides agreed on "context takeover": the
 //!    last bytes of plain text, and nothing else. Without takeover a connection remembers nothing.
 //! 4. [`WorkBudget`] bounds how much a peer may make us compress or inflate per second.
