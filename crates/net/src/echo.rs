@@ -51,6 +51,7 @@ pub fn roomy_limits() -> Limits {
         pending_bytes_max: 80 << 20,
         pre_auth_connections_per_ip_max: u32::MAX,
         websockets_per_ip_max: u32::MAX,
+        connections_max: usize::MAX,
         ..Limits::default()
     }
 }

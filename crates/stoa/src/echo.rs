@@ -60,6 +60,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
             // It is a tool for measurements, which come from one address with thousands of connections at once.
             pre_auth_connections_per_ip_max: u32::MAX,
             websockets_per_ip_max: u32::MAX,
+            connections_max: usize::MAX,
             pending_bytes_max: PENDING_BYTES_MAX,
             ..net::Limits::default()
         },
