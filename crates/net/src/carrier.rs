@@ -10,12 +10,23 @@ use crate::{http2, http3};
 
 /// A connection to a server that carries many WebSockets, each on a stream of its own.
 ///
+/// ```no_run
+/// # async fn run() -> Result<(), net::DialError> {
+/// use net::{Carrier, DialOptions, HttpVersion, WebSocket};
+///
+/// let options = DialOptions { http: HttpVersion::Http2, ..DialOptions::default() };
+/// let carrier = Carrier::connect("wss://example.org/", &options).await?;
+/// let one = WebSocket::new(carrier.open("/rooms/1", &options).await?);
+/// let two = WebSocket::new(carrier.open("/rooms/2", &options).await?);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// A WebSocket that is not read does not stop the others: each may have
 /// [`STREAM_WINDOW_BYTES`](crate::limits::STREAM_WINDOW_BYTES) on its way, and the connection as much as all of them.
 ///
 /// Dropping it opens no more WebSockets and leaves those alone that are open. The connection is closed after the last.
-/// It needs a tokio runtime that lives as long: one task of it drives the connection. It is `Send`, and so are its
-/// streams.
+/// It needs a tokio runtime that lives as long: one task of it drives the connection. It is `Send` and `Sync`.
 #[derive(Debug)]
 pub struct Carrier {
     place: Place,

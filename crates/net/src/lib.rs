@@ -1,4 +1,4 @@
-//! Brings sockets to WebSockets: workers, listeners, TLS, HTTP/1.1, drains and dialers.
+//! Brings sockets to WebSockets: workers, listeners, TLS, QUIC, all versions of HTTP, drains and dialers.
 //!
 //! An application implements two traits. A [`Site`] answers requests, and turns some of them into WebSockets. An
 //! [`Endpoint`] is what runs on one WebSocket. Both are plain synchronous callbacks on one thread: no locks, no channels,
@@ -13,10 +13,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! Where to read on: `worker` is the frame; `accept`, `http1` and `tls` bring a socket to the opening handshake;
-//! `driver` is the loop of an open connection, `endpoint` what the application sees of it, `signal` how others wake
-//! it. `websocket` is both with `await`, `dial` the client's side, of which
-//! `client_tls` and `trust` are the TLS. All limits are in [`limits`].
+//! Where to read on: `worker` is the frame; `accept` and `tls` bring a socket to `http1`, `http2` or `http3`, and those to the
+//! opening handshake, which `exchange` answers for all of them; `driver` is the loop of an open connection on whatever byte
+//! stream it has, `endpoint` what the application sees of it, `signal` how others wake it. `websocket` is both with `await`,
+//! `dial` and `carrier` are the client's side, `client_tls` and `trust` its TLS. All limits are in [`limits`].
 
 mod accept;
 mod alarms;

@@ -109,6 +109,12 @@ async fn a_hundred_websockets_live_on_one_carrier_and_outlive_its_handle() {
     soon("and so do they", || workers.totals().websockets_open == 0).await;
 }
 
+#[test]
+fn a_carrier_can_be_used_from_any_thread() {
+    fn check<T: Send + Sync>() {}
+    check::<Carrier>();
+}
+
 #[tokio::test]
 async fn who_is_refused_hears_why() {
     let (_workers, address) = server(Limits { websockets_per_ip_max: 1, ..Limits::default() });

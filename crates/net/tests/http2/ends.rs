@@ -4,6 +4,7 @@ use crate::raw::{self, DATA, END_STREAM, RST_STREAM, Raw, WINDOW_UPDATE};
 use crate::rig;
 use crate::serving::server;
 use net::Limits;
+use net::limits::STREAM_WINDOW_BYTES;
 use std::time::Duration;
 
 fn limits() -> Limits {
@@ -46,6 +47,37 @@ fn w15_a_stream_without_room_is_not_read_from_and_is_cut_alone() {
     let totals = workers.totals();
     assert_eq!((totals.cut_slow, totals.carriers_slow, totals.websockets_open), (1, 0, 1));
     peer.echo(sibling, "not harmed");
+}
+
+#[test]
+fn w15_a_stream_that_is_not_read_from_gets_no_more_room_than_its_window() {
+    let (workers, address) = server(Limits::default());
+    // There is no room for echoes, so the server stops to read.
+    let mut peer = Raw::connect_with(address, &[(4, 0)]);
+    let stream = peer.websocket();
+    let message = rig::masked(0x82, &[7; 1000]);
+    let mut room = STREAM_WINDOW_BYTES as usize;
+    let mut sent = 0;
+    for number in 0..100_u64 {
+        while room >= message.len() {
+            peer.send(DATA, 0, stream, &message);
+            room -= message.len();
+            sent += message.len();
+        }
+        peer.send(raw::PING, 0, 0, &number.to_be_bytes());
+        loop {
+            let frame = peer.read().unwrap();
+            match (frame.kind, frame.stream) {
+                (raw::PING, _) if frame.payload == number.to_be_bytes() => break,
+                (WINDOW_UPDATE, id) if id == stream => room += frame.error() as usize,
+                _ => {}
+            }
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    // What was read in the first turns, before there was output that waits, and one window behind it.
+    assert!(sent <= 4 * STREAM_WINDOW_BYTES as usize, "{sent} bytes were taken from a peer that takes none");
+    assert!(workers.totals().bytes_in < sent as u64, "the last of it was not even read");
 }
 
 #[test]
