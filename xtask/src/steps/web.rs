@@ -2,7 +2,7 @@
 
 use crate::ci::{Done, Outcome};
 use crate::install;
-use crate::process::Job;
+use crate::process::{Job, free_port};
 use crate::steps::node::Node;
 use crate::tree::Tree;
 use std::time::Duration;
@@ -41,7 +41,22 @@ pub(crate) fn browser(tree: &Tree) -> Outcome {
         .env("STOA_SCREENSHOTS", &screenshots)
         .deadline(Duration::from_secs(10 * 60))
         .run()?;
+    over_http2(tree, log)?;
     let text = std::fs::read_to_string(tree.log(log)).unwrap_or_default();
     let sum = text.lines().rev().find(|line| line.ends_with(" failed")).unwrap_or("no sum");
-    Done::passed(format!("{sum}; pictures in {}", screenshots.display()))
+    Done::passed(format!("{sum}; the page over HTTP/2; pictures in {}", screenshots.display()))
+}
+
+/// The page comes over HTTP/2, and so do its WebSockets.
+fn over_http2(tree: &Tree, log: &str) -> Result<(), String> {
+    let port = free_port()?;
+    let address = format!("127.0.0.1:{port}");
+    let _node = Node::start(tree, log, &["--tls-listen", &address, "--tls-self-signed"])?;
+    Job::new(tree, log, "npm")
+        .args(["run", "--silent", "test:http2"])
+        .directory("web")
+        .env("STOA_URL", format!("https://{address}/"))
+        .env("STOA_CHROMIUM", install::chromium(tree, log)?)
+        .deadline(Duration::from_secs(120))
+        .run()
 }

@@ -4,6 +4,7 @@ use crate::Failure;
 use crate::copy::{Tunnel, copy};
 use crate::quic::{CHUNK_BYTES, Session, client};
 use h3::{Request, RequestEvent, ResponseFields, Role};
+use quinn::Endpoint;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,18 +18,18 @@ use ws::http1::HeadReader;
 pub(crate) const NEGOTIATED: [&str; 3] =
     ["sec-websocket-version", "sec-websocket-protocol", "sec-websocket-extensions"];
 
-/// Accepts and bridges until it is ended. All WebSockets share one connection of HTTP/3.
+/// Accepts and bridges until it is ended. All WebSockets share one connection of HTTP/3; when the server closes it because
+/// nobody used it, the next WebSocket gets a new one.
 pub(crate) async fn run(listen: SocketAddr, to: SocketAddr, certificate: &Path) -> Result<(), Failure> {
     let endpoint = client(certificate)?;
-    let session = Session::begin(endpoint.connect(to, "localhost")?.await?, Role::Client).await?;
-    session.ready().await?;
+    let mut session = begin(&endpoint, to).await?;
     let listener = TcpListener::bind(listen).await?;
     println!("bridging {listen} up to {to}");
     loop {
-        let (tcp, _) = tokio::select! {
-            accepted = listener.accept() => accepted?,
-            error = session.quic.closed() => return Err(error.into()),
-        };
+        let (tcp, _) = listener.accept().await?;
+        if session.quic.close_reason().is_some() {
+            session = begin(&endpoint, to).await?;
+        }
         let session = Arc::clone(&session);
         tokio::spawn(async move {
             if let Err(error) = bridge(tcp, &session).await {
@@ -36,6 +37,12 @@ pub(crate) async fn run(listen: SocketAddr, to: SocketAddr, certificate: &Path) 
             }
         });
     }
+}
+
+async fn begin(endpoint: &Endpoint, to: SocketAddr) -> Result<Arc<Session>, Failure> {
+    let session = Session::begin(endpoint.connect(to, "localhost")?.await?, Role::Client).await?;
+    session.ready().await?;
+    Ok(session)
 }
 
 async fn bridge(mut tcp: TcpStream, session: &Session) -> Result<(), Failure> {

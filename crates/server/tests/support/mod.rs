@@ -8,7 +8,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
-use net::{DialError, DialOptions, WebSocket};
+use net::{DialError, DialOptions, HttpVersion, Tls, Trust, WebSocket};
 use serde_json::Value;
 use server::auth::AuthConfig;
 use server::{Config, Node};
@@ -21,6 +21,45 @@ use std::time::Duration;
 
 /// No step of a test waits longer than this.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What is below the clients of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carrier {
+    pub http: HttpVersion,
+    pub tls: bool,
+}
+
+impl Carrier {
+    /// Each that there is. HTTP/3 has TLS always.
+    pub const ALL: [(&str, Self); 5] = [
+        ("h1", Self { http: HttpVersion::Http1, tls: false }),
+        ("h1+tls", Self { http: HttpVersion::Http1, tls: true }),
+        ("h2", Self { http: HttpVersion::Http2, tls: false }),
+        ("h2+tls", Self { http: HttpVersion::Http2, tls: true }),
+        ("h3", Self { http: HttpVersion::Http3, tls: true }),
+    ];
+
+    /// The one that `STOA_TEST_CARRIER` names; HTTP/1.1 without TLS if it names none. CI runs the chat tests with each.
+    pub fn of_this_run() -> Self {
+        let name = std::env::var("STOA_TEST_CARRIER").unwrap_or_else(|_| "h1".to_owned());
+        let named = Self::ALL.iter().find(|(known, _)| *known == name);
+        named.unwrap_or_else(|| panic!("STOA_TEST_CARRIER={name}: there is h1, h1+tls, h2, h2+tls, h3")).1
+    }
+
+    pub fn url(self, node: &Node) -> String {
+        let addresses = node.addresses();
+        if self.tls {
+            format!("wss://{}/v1/chat", addresses.tls[0])
+        } else {
+            format!("ws://{}/v1/chat", addresses.plain[0])
+        }
+    }
+
+    pub fn options(self) -> DialOptions {
+        let subprotocols = vec!["stoa.chat.v1".to_owned()];
+        DialOptions { subprotocols, http: self.http, trust: Trust::Anybody, ..DialOptions::default() }
+    }
+}
 
 /// A directory that is removed at the end.
 pub struct Directory(pub PathBuf);
@@ -45,9 +84,9 @@ pub fn config(directory: &Path) -> Config {
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
     Config {
         listen: vec![any_port],
-        tls_listen: Vec::new(),
-        tls: None,
-        http3: false,
+        tls_listen: vec![any_port],
+        tls: Some(Tls::development(directory, &[]).unwrap()),
+        http3: true,
         admin_listen: Some(any_port),
         data: directory.to_owned(),
         workers: 2,
@@ -70,11 +109,11 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 pub fn url(node: &Node) -> String {
-    format!("ws://{}/v1/chat", node.addresses().plain[0])
+    Carrier::of_this_run().url(node)
 }
 
 pub fn options() -> DialOptions {
-    DialOptions { subprotocols: vec!["stoa.chat.v1".to_owned()], ..DialOptions::default() }
+    Carrier::of_this_run().options()
 }
 
 pub struct Client {

@@ -189,7 +189,8 @@ impl Programs {
 
 /// nghttpx without TLS, for any version of HTTP, in front of what `backend` says.
 fn nghttpx(tree: &Tree, log: &str, port: u16, backend: &str) -> Job {
-    let quiet = ["--conf=/dev/null", "--log-level=WARN", "--workers=1"];
+    // The suite's server wants its own port in `Host`.
+    let quiet = ["--conf=/dev/null", "--log-level=WARN", "--workers=1", "--host-rewrite"];
     // The suite is silent for minutes while it prepares a big case.
     let patient = [
         "--frontend-read-timeout=10m",
