@@ -39,6 +39,7 @@ const STEPS: &[Step] = &[
     Step { name: "dependencies", slow: false, run: dependencies::run, what: "pure crates are pure, arrows point down, licences, bans, sources" },
     Step { name: "lints", slow: false, run: rust::lints, what: "clippy on everything, warnings are errors" },
     Step { name: "tests", slow: false, run: rust::tests, what: "cargo test of the whole workspace" },
+    Step { name: "carriers", slow: true, run: rust::carriers, what: "the chat tests over each version of HTTP, plain and with TLS" },
     Step { name: "web", slow: false, run: web::sdk, what: "types and tests of the page and the browser SDK" },
     Step { name: "docs", slow: false, run: rust::docs, what: "rustdoc, warnings are errors" },
     Step { name: "fuzz-targets", slow: true, run: fuzz::compiles, what: "the fuzz targets compile" },

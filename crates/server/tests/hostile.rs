@@ -12,14 +12,14 @@ mod support;
 use serde_json::json;
 use server::Node;
 use std::time::Duration;
-use support::{Client, Directory, close_code, config, get, hear, http, run, say};
+use support::{Client, Directory, close_code, config, get, hear, http, origin, run, say};
 
 #[test]
 fn a16_pages_from_elsewhere_may_not_connect() {
     let directory = Directory::new();
     run(async {
         let node = Node::start(config(&directory.0)).unwrap();
-        let own = format!("http://{}", node.addresses().plain[0]);
+        let own = origin(&node);
         assert!(Client::connect_with(&node, ("Origin", &own)).await.is_ok());
         for origin in ["https://evil.tld", "null", &format!("{own}.evil.tld"), &format!("{own}1")] {
             let refused = Client::connect_with(&node, ("Origin", origin)).await.unwrap_err().to_string();
@@ -91,10 +91,10 @@ fn p05_a_tampered_token_or_an_impossible_position_never_gives_what_is_anothers()
         say(&mut thief, &format!(r#"{{"t":"hello","token":"{head}.{flipped}"}}"#)).await;
         assert_eq!(close_code(&mut thief).await, 4401);
         let mut eve = Client::guest(&node, "Eve", "lobby").await;
-        eve.say(r#"{"t":"resume","id":"1","rooms":{"private":0}}"#).await;
-        assert_eq!(eve.until("resumed").await["errors"], json!({"private": "not_member"}));
         // Her own entry into the lobby, which may have to be read from the store first.
         eve.until("event").await;
+        eve.say(r#"{"t":"resume","id":"1","rooms":{"private":0}}"#).await;
+        assert_eq!(eve.until("resumed").await["errors"], json!({"private": "not_member"}));
         for (seq, expected) in
             [("-1", "error"), ("1e3", "error"), ("9223372036854775808", "resumed"), ("99", "resumed")]
         {

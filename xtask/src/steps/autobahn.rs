@@ -79,8 +79,11 @@ pub(crate) fn run(tree: &Tree) -> Outcome {
     if has_failed { Err(note) } else { Done::passed(note) }
 }
 
+/// What came of a run: the suite's counts, or why it failed.
+type Counts = Result<String, String>;
+
 /// Runs them, as many at a time as there are cores: the suite itself is slow, and uses one.
-fn run_all(tree: &Tree, suite: &Suite, runs: &[Run]) -> Result<Vec<(Run, Result<String, String>)>, String> {
+fn run_all(tree: &Tree, suite: &Suite, runs: &[Run]) -> Result<Vec<(Run, Counts)>, String> {
     let programs = Programs::prepare(tree, LOG, runs)?;
     let queue: Mutex<VecDeque<&Run>> = Mutex::new(runs.iter().collect());
     let results = Mutex::new(Vec::new());

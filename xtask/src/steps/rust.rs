@@ -58,6 +58,19 @@ pub(crate) fn tests(tree: &Tree) -> Outcome {
     }
 }
 
+/// The chat tests again, unchanged, over every version of HTTP, plain and with TLS. Over HTTP/1.1 without TLS they were run
+/// with all others.
+pub(crate) fn carriers(tree: &Tree) -> Outcome {
+    let arguments = ["test", "--locked", "--package", "server", "--test", "chat_over_sockets"];
+    let more = ["--test", "hostile", "--test", "store_troubles", "--no-fail-fast"];
+    for carrier in ["h1+tls", "h2", "h2+tls", "h3"] {
+        let job = cargo(tree, "carriers", &arguments).args(more).env("STOA_TEST_CARRIER", carrier);
+        job.deadline(Duration::from_secs(10 * 60)).run().map_err(|why| format!("over {carrier}: {why}"))?;
+    }
+    let (passed, _, _) = count(&std::fs::read_to_string(tree.log("carriers")).unwrap_or_default());
+    Done::passed(format!("{passed} tests"))
+}
+
 /// Adds up the `test result:` lines of a test run: passed, failed, ignored.
 fn count(log: &str) -> (u64, u64, u64) {
     let mut sums = (0, 0, 0);

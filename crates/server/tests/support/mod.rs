@@ -112,6 +112,11 @@ pub fn url(node: &Node) -> String {
     Carrier::of_this_run().url(node)
 }
 
+/// What a browser says of a page of the node's own.
+pub fn origin(node: &Node) -> String {
+    url(node).replacen("ws", "http", 1).trim_end_matches("/v1/chat").to_owned()
+}
+
 pub fn options() -> DialOptions {
     Carrier::of_this_run().options()
 }
