@@ -76,7 +76,7 @@ impl Run {
         good &= self.report("ping", ping).await;
         good &= self.report("close", close).await;
         good &= self.report("closed", closed).await;
-        good &= self.report("compression", compression).await;
+        good &= Box::pin(self.report("compression", compression)).await;
         if self.http != HttpVersion::Http1 {
             good &= self.report("many", many).await;
         }

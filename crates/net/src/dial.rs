@@ -1,6 +1,6 @@
 //! Opening a WebSocket as a client, with any version of HTTP.
 //!
-//! [`dial`] opens one WebSocket on a connection of its own. A [`Carrier`](crate::Carrier) opens many on one connection of
+//! [`dial`] opens one WebSocket on a connection of its own. A [`Carrier`] opens many on one connection of
 //! HTTP/2 or HTTP/3.
 
 mod error;

@@ -5,7 +5,7 @@
 //!          ◄─on_writable── mailbox.outgoing ◄── send().await
 //! ```
 //!
-//! Behind a [`WebSocket`] is the same [`Driver`](crate::Driver) that runs every other connection, with a
+//! Behind a [`WebSocket`] is the same [`Driver`] that runs every other connection, with a
 //! [`Mailbox`] as its endpoint. On a server the driver is a task of its own. On a client it has no task: it runs while
 //! one of the methods is awaited, so that a client needs no particular runtime.
 //!

@@ -4,7 +4,7 @@
 //! than compressing a chat message. This one clears nothing between messages: the entries of its tables are positions that
 //! count on through all messages, so old ones are recognized because they lie before the message.
 //!
-//! A message is cut into blocks of at most 64 KiB. For each block [`matches`] finds repetitions, [`block`] chooses the
+//! A message is cut into blocks of at most 64 KiB. For each block [`mod@matches`] finds repetitions, [`block`] chooses the
 //! cheapest of the three forms that DEFLATE knows (stored, fixed codes, own codes made by [`huffman`]) by computing what
 //! each would cost, and [`bits`] writes it. [`symbols`] is the alphabet.
 
