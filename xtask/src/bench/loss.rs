@@ -101,8 +101,12 @@ impl Network {
     fn new(tools: &Tools, loss: f64, delay: f64) -> Result<Self, String> {
         let id = std::process::id();
         let (client, server) = (format!("stoa-c-{id}"), format!("stoa-s-{id}"));
-        let mut command = Command::new("python3");
+        // The generator never rests, so the link shares a core with the server.
+        let mut words = tools.pin(0);
+        words.push("python3".to_owned());
+        let mut command = Command::new(&words[0]);
         command
+            .args(&words[1..])
             .arg(tools.root.join("bench/lossy_link.py"))
             .args([&format!("stoac{id}"), &format!("stoas{id}")]);
         command.args([delay.to_string(), loss.to_string(), "1".to_owned()]).stdout(Stdio::piped());

@@ -21,7 +21,7 @@ use tokio_rustls::TlsConnector;
 /// A head of an answer that is longer is no answer to an opening handshake.
 const ANSWER_BYTES_MAX: usize = 4096;
 
-/// How long one connection may take to open.
+/// How long one connection may take to be there, and how long its opening handshake.
 pub(crate) const OPEN_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A byte stream to a server.
@@ -112,18 +112,23 @@ impl Dialer {
 
     /// A WebSocket over HTTP/1.1, and nothing of it read yet. An error is a sentence.
     pub(crate) async fn websocket(&self) -> Result<Box<dyn Wire>, String> {
-        let open = async {
-            let mut wire = self.connect().await?;
-            self.upgrade(&mut wire).await?;
-            Ok(wire)
-        };
-        tokio::time::timeout(OPEN_DEADLINE, open).await.unwrap_or_else(|_| {
-            Err(format!("{} did not open a WebSocket within {OPEN_DEADLINE:?}", self.place.authority))
-        })
+        let mut wire = self.connect().await?;
+        self.in_time(self.upgrade(&mut wire)).await?;
+        Ok(wire)
     }
 
     /// A connection below the WebSocket.
     pub(crate) async fn connect(&self) -> Result<Box<dyn Wire>, String> {
+        self.in_time(self.reach()).await
+    }
+
+    async fn in_time<T>(&self, open: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+        tokio::time::timeout(OPEN_DEADLINE, open).await.unwrap_or_else(|_| {
+            Err(format!("no answer of {} within {OPEN_DEADLINE:?}", self.place.authority))
+        })
+    }
+
+    async fn reach(&self) -> Result<Box<dyn Wire>, String> {
         let failed = |error| format!("cannot connect to {}: {error}", self.place.address);
         let socket = connect(self.place.address).await.map_err(failed)?;
         let Some(tls) = &self.tls else { return Ok(Box::new(socket)) };
