@@ -61,6 +61,38 @@ fn everything_acked_reaches_every_member_of_its_room() {
 }
 
 #[test]
+fn each_version_of_http_carries_the_same_load_compressed_or_not() {
+    let directory = Directory::new();
+    let flags = ["--tls-listen", "127.0.0.1:0", "--tls-self-signed", "--compression", "12"];
+    let data = ["echo", "--listen", "127.0.0.1:0", "--workers", "1", "--data", &directory.file("echo")];
+    let server = Server::start(&[&data[..], &flags].concat());
+    for version in ["1", "2", "3"] {
+        for compression in ["off", "no-takeover", "12"] {
+            let run =
+                ["echo", &server.url("wss"), "--insecure", "--http", version, "--compression", compression];
+            let size = ["--connections", "6", "--rate", "100", "--seconds", "0.5", "--size", "300"];
+            let per_carrier: &[&str] = if version == "1" { &[] } else { &["--per-carrier", "4"] };
+            let results = &load(&[&run[..], &size, per_carrier].concat())["results"];
+            assert_eq!((&results["connections"], &results["answered"]), (&6.into(), &50.into()));
+        }
+    }
+}
+
+#[test]
+fn chat_delivers_the_same_over_each_version_of_http() {
+    let directory = Directory::new();
+    let tls = ["--tls-listen", "127.0.0.1:0", "--tls-self-signed"];
+    let server = Server::node(&directory, &[&["--sends-per-second", "100000"], &tls[..]].concat());
+    for version in ["1", "2", "3"] {
+        let run = ["chat", &server.url("wss"), "--insecure", "--http", version, "--connections", "8"];
+        let pace = ["--rooms", "2", "--rate", "100", "--seconds", "0.5"];
+        let results = &load(&[&run[..], &pace].concat())["results"];
+        assert_eq!((&results["connections"], &results["answered"]), (&8.into(), &50.into()));
+        assert_eq!(results["delivered"], 200, "each reaches the four members of its room");
+    }
+}
+
+#[test]
 fn several_processes_and_threads_make_one_run() {
     let directory = Directory::new();
     let server = Server::node(&directory, &["--sends-per-second", "100000"]);
