@@ -42,11 +42,7 @@ const ECHO: &[Column] = &[
 const DEFLATE: &[Column] = &[
     Column { name: "messages_per_s", title: "messages/s", scale: 1.0 },
     Column { name: "server_ns_per_message", title: "server CPU per message, ns", scale: 1.0 },
-    Column {
-        name: "received_bytes_per_message",
-        title: "bytes of an echo's frame (plain: 290)",
-        scale: 1.0,
-    },
+    Column { name: "received_bytes_per_message", title: "bytes of an echo's frame (plain: 290)", scale: 1.0 },
     Column { name: "server_busy", title: "server's core busy", scale: 1.0 },
 ];
 const IDLE: &[Column] = &[

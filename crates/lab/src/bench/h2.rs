@@ -283,6 +283,10 @@ fn open_answer(payload: &[u8], flags: u8) -> Result<(), String> {
     }
     match block {
         [0x88, ..] | [0x48 | 0x08 | 0x18, 3, b'2', b'0', b'0', ..] => Ok(()),
+        [0x48 | 0x08 | 0x18, 3, status @ ..] if status.len() >= 3 => {
+            Err(format!("refused with HTTP {}", String::from_utf8_lossy(&status[..3])))
+        }
+        // Others are in the table's entries 9 to 14, or compressed; who wants to know asks with `stoa connect`.
         [first, ..] => Err(format!("refused (its status is coded as {first:#04x})")),
         [] => Err("refused".to_owned()),
     }
@@ -365,6 +369,7 @@ mod tests {
     fn a_refusal_and_a_goaway_are_sentences() {
         for (bytes, word) in [
             (&b"\0\0\x01\x01\x04\0\0\0\x01\x8d"[..], "refused"),
+            (b"\0\0\x05\x01\x04\0\0\0\x01\x48\x03429", "refused with HTTP 429"),
             (b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b", "GOAWAY, error 11"),
             (b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08", "reset, error 8"),
             (b"\0\0\0\x04\0\0\0\0\0", "no WebSockets"),
