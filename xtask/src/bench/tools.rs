@@ -128,10 +128,6 @@ impl Tools {
         if case.kind != "idle" {
             arguments.extend(["--seconds", seconds]);
         }
-        if case.kind == "handshakes" {
-            // The only kind that does not take the number of WebSockets on a connection.
-            arguments.extend(["--at-once", "16"]);
-        }
         self.ws_bench(&arguments)
     }
 
