@@ -44,7 +44,9 @@ pub(crate) fn run(tree: &Tree, flags: &mut Flags) -> Result<bool, String> {
         for loss in [0.0, percent] {
             match measure(&tools, scheme, flags, loss, delay, &seconds) {
                 Ok(found) => println!("| {name} | {loss} % | {} |", cells(&found)),
-                Err(why) => println!("| {name} | {loss} % | {} |", why.lines().next().unwrap_or_default()),
+                Err(why) => {
+                    println!("| {name} | {loss} % | {} |", why.trim().lines().last().unwrap_or_default())
+                }
             }
         }
     }

@@ -136,8 +136,10 @@ impl Tools {
         let program = self.generator().to_string_lossy().into_owned();
         let mut words = self.pin(1);
         words.push(program);
-        let printed = output(Command::new(&words[0]).args(&words[1..]).args(arguments))?;
-        Ok(Found::read(&printed))
+        let printed = output(Command::new(&words[0]).args(&words[1..]).args(arguments));
+        // The error begins with the whole command; the generator's own sentence stands at its end.
+        let sentence = |why: String| why.trim().lines().last().unwrap_or_default().to_owned();
+        Ok(Found::read(&printed.map_err(sentence)?))
     }
 
     pub(crate) fn generator(&self) -> PathBuf {

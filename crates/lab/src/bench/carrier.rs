@@ -1,7 +1,7 @@
 //! Runs conversations on one connection: one of them on a bare byte stream, or many on HTTP/2.
 
 use super::h2::{self, Event};
-use super::script::Conversation;
+use super::script::{Conversation, answer_pings};
 use super::tally::Tally;
 use super::wire::Wire;
 use std::cell::RefCell;
@@ -244,14 +244,25 @@ impl Lanes {
     fn arrived(
         &mut self,
         lane: usize,
-        bytes: &[u8],
-        client: Option<&mut h2::Client>,
+        mut bytes: &[u8],
+        mut client: Option<&mut h2::Client>,
         output: &mut Vec<u8>,
     ) -> Result<(), String> {
         let Lane { conversation, part, in_flight, .. } = &mut self.lanes[lane];
         if *part == Part::Stalled {
             // What fits into the window arrives all the same; nobody looks at it, and the window stays as it is.
             return Ok(());
+        }
+        if bytes.first() == Some(&0x89) && conversation.is_between_frames() {
+            let mut pongs = Vec::new();
+            bytes = answer_pings(bytes, &mut pongs);
+            match &mut client {
+                None => output.extend_from_slice(&pongs),
+                // Between messages there is room, and a pong that has none is one of many.
+                Some(client) => {
+                    client.send(lane, &pongs, output);
+                }
+            }
         }
         let messages = conversation.incoming(bytes)?;
         self.tally.count(messages);

@@ -163,6 +163,18 @@ impl Conversation {
         &self.script.sent[self.script.sent_at[frames.start]..self.script.sent_at[frames.end]]
     }
 
+    /// Whether the next byte that comes begins a frame.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        match &self.arrived {
+            Arrived::Exact { place, frame } => {
+                *place == frame.checked_sub(1).map_or(0, |before| self.script.expected_ends[before])
+            }
+            Arrived::Headers(headers) | Arrived::Witness(headers, _) => {
+                headers.payload_left == 0 && headers.partial.is_empty()
+            }
+        }
+    }
+
     /// Judges bytes that came back. Gives the number of messages that are complete with them.
     pub(crate) fn incoming(&mut self, bytes: &[u8]) -> Result<usize, String> {
         match &mut self.arrived {
@@ -246,6 +258,17 @@ fn header(bytes: &[u8]) -> Result<Option<usize>, String> {
     Ok(Some(length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte))))
 }
 
+/// Takes the server's pings off the beginning of `bytes`, and adds a pong for each. They come to connections that have been
+/// silent for long, so they come alone or in front.
+pub(crate) fn answer_pings<'a>(mut bytes: &'a [u8], pongs: &mut Vec<u8>) -> &'a [u8] {
+    while let [0x89, length @ 0..126, rest @ ..] = bytes {
+        let Some(payload) = rest.get(..usize::from(*length)) else { break };
+        add_frame(pongs, 0x8a, payload, Some([5, 6, 7, 8]));
+        bytes = &rest[payload.len()..];
+    }
+    bytes
+}
+
 /// Adds a whole frame.
 pub(crate) fn add_frame(frames: &mut Vec<u8>, first: u8, payload: &[u8], key: Option<[u8; 4]>) {
     let masked = if key.is_some() { 0x80 } else { 0 };
@@ -310,6 +333,21 @@ mod tests {
             let counted: usize = echo.chunks(cut).map(|part| conversation.incoming(part).unwrap()).sum();
             assert_eq!(counted, 50_000, "{cut}");
         }
+    }
+
+    #[test]
+    fn pings_of_the_server_are_answered_and_taken_away() {
+        let mut pongs = Vec::new();
+        assert_eq!(answer_pings(b"\x89\x00\x89\x02hi\x82\x01a", &mut pongs), b"\x82\x01a");
+        assert_eq!(pongs, b"\x8a\x80\x05\x06\x07\x08\x8a\x82\x05\x06\x07\x08mo");
+        let script = Script::new(Payload::Bytes(3), Compression::Off, 4);
+        let mut conversation = Conversation::new(&script, false);
+        let mut places = Vec::new();
+        for byte in b"\x82\x03abc\x82" {
+            places.push(conversation.is_between_frames());
+            conversation.incoming(&[*byte]).unwrap();
+        }
+        assert_eq!(places, [true, false, false, false, false, true]);
     }
 
     #[test]
