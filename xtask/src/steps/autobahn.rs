@@ -88,7 +88,10 @@ fn run_all(tree: &Tree, suite: &Suite, runs: &[Run]) -> Result<Vec<(Run, Counts)
     let queue: Mutex<VecDeque<&Run>> = Mutex::new(runs.iter().collect());
     let results = Mutex::new(Vec::new());
     let lane = || {
-        while let Some(run) = locked(&queue).pop_front() {
+        loop {
+            // A statement of its own: the condition of a loop would keep the queue locked during the run.
+            let next = locked(&queue).pop_front();
+            let Some(run) = next else { break };
             let _ = std::fs::remove_file(tree.log(&run.log()));
             let result = run.execute(tree, suite, &programs);
             locked(&results).push((*run, result));
