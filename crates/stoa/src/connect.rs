@@ -94,6 +94,10 @@ enum Over {
 }
 
 async fn talk(args: ConnectArgs) -> Result<ExitCode, Failure> {
+    let is_secure = args.url.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("wss://"));
+    if args.http == 3 && !is_secure {
+        return Err(Failure::wrong("HTTP/3 is always encrypted: give a wss:// URL, or another --http"));
+    }
     let trust = match (args.insecure, &args.ca) {
         (true, _) => Trust::Anybody,
         (false, Some(path)) => Trust::PemFile(path.clone()),
