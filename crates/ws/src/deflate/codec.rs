@@ -8,9 +8,10 @@ use super::{Context, InflateError, WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 
 /// Compresses and inflates messages, one at a time, for any number of connections.
 ///
-/// One per worker is enough: it is lent to each call and remembers nothing of a message once the next one begins. Its
-/// tables and buffers are allocated when they are first used, and no call allocates after that, unless a message is larger
-/// than those before.
+/// One per worker is enough: it is lent to each call, and what a message means does not depend on what came before on other
+/// connections. Messages that follow each other on one connection with context takeover are compressed faster, because it
+/// goes on instead of reading the context again. Its tables and buffers are allocated when they are first used, and no
+/// call allocates after that, unless a message is larger than those before.
 #[derive(Default)]
 pub struct Codec {
     encoder: Option<Box<Encoder>>,

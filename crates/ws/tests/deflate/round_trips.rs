@@ -123,6 +123,39 @@ fn the_form_of_a_message_does_not_depend_on_what_the_codec_did_before() {
     }
 }
 
+proptest! {
+    /// A codec that goes on where it stopped must never take one connection for another, however much their ends agree:
+    /// messages from a small stock make windows that are equal, or the end of each other.
+    #[test]
+    fn connections_that_say_nearly_the_same_are_told_apart(
+        said in proptest::collection::vec((0..4_usize, 0..5_usize), 1..60),
+        window_bits in 8..=10_u8,
+        bits_of_some in 8..=10_u8,
+    ) {
+        const STOCK: [&[u8]; 5] = [
+            b"", b"aa", b"a message that is said again and again", &[b'x'; 300], b"again and again, said a message",
+        ];
+        let mut codec = Codec::default();
+        let bits = |who: usize| if who.is_multiple_of(2) { window_bits } else { bits_of_some };
+        let mut contexts: Vec<_> = (0..4).map(|who| Context::new(bits(who))).collect();
+        let mut peers: Vec<_> = (0..4).map(|who| Peer::new(bits(who))).collect();
+        for (who, what) in said {
+            let message = STOCK[what];
+            // A window of the connection that is smaller than the context's may be asked for, too.
+            let data = compress(&mut codec, message, Some(&mut contexts[who]), bits(who).min(window_bits));
+            prop_assert_eq!(peers[who].inflate_in_steps(&data, message.len(), 1), message);
+        }
+    }
+}
+
+#[test]
+fn a_burst_on_one_connection_goes_on_past_what_the_codec_keeps() {
+    for window_bits in [8, 12, 15] {
+        let messages: Vec<_> = (0..900).map(|seed| message("chat", 400, seed)).collect();
+        check(&mut Codec::default(), &messages, window_bits, true);
+    }
+}
+
 #[test]
 fn random_bytes_grow_by_no_more_than_headers() {
     let message = message("random", 1 << 20, 3);

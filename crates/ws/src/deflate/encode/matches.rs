@@ -18,6 +18,14 @@ const SEARCHED_BYTES_MAX: usize = 1 << 30;
 /// Every position of a context up to this size is hashed, and of larger ones every second, third, ...
 const CONTEXT_HASHED_MAX: usize = 1024;
 
+/// Numbers a run of data whose positions are in the table, so that it can be continued: [`Matcher::continue_with`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The position of the first byte in `heads`.
+    base: u32,
+    hash_shift: u32,
+}
+
 /// Where each hash was last seen.
 ///
 /// Positions count on from message to message. Whatever lies before the message that is being searched is of another one
@@ -51,16 +59,28 @@ impl Matcher {
         let base = self.next;
         self.next += length;
         let hash_bits = (u32::BITS - length.leading_zeros() + 1).clamp(HASH_BITS_MIN, HASH_BITS_MAX);
-        let mut search = Search {
-            heads: &mut self.heads,
-            data,
-            searched_to,
-            base,
-            hash_shift: 32 - hash_bits,
-            window_bytes_max,
-        };
+        let run = Run { base, hash_shift: 32 - hash_bits };
+        let mut search = Search { heads: &mut self.heads, data, searched_to, run, window_bytes_max };
         search.read_context(start);
         search
+    }
+
+    /// Goes on with the run that was searched last: `data[..start]` is what it was, and the message follows. Nothing if
+    /// something else was searched since, or the positions are at their end.
+    pub(super) fn continue_with<'a>(
+        &'a mut self,
+        run: Run,
+        data: &'a [u8],
+        start: usize,
+        window_bytes_max: usize,
+    ) -> Option<Search<'a>> {
+        let end_before = run.base.checked_add(u32::try_from(start).ok()?)?;
+        let end = run.base.checked_add(u32::try_from(data.len()).ok()?)?;
+        if end_before != self.next || data.len() > SEARCHED_BYTES_MAX {
+            return None;
+        }
+        self.next = end;
+        Some(Search { heads: &mut self.heads, data, searched_to: data.len(), run, window_bytes_max })
     }
 }
 
@@ -70,13 +90,16 @@ pub(super) struct Search<'a> {
     data: &'a [u8],
     /// Where the search ends: behind it all bytes are literals.
     searched_to: usize,
-    /// The position of `data[0]` in `heads`.
-    base: u32,
-    hash_shift: u32,
+    run: Run,
     window_bytes_max: usize,
 }
 
 impl Search<'_> {
+    /// What [`Matcher::continue_with`] needs in order to go on where this search ends.
+    pub(super) fn run(&self) -> Run {
+        self.run
+    }
+
     /// Finds the repetitions in `data[from..to]` and gives them to the block, with the literals between them.
     pub(super) fn find(&mut self, from: usize, to: usize, block: &mut BlockEncoder) {
         let data = &self.data[..to];
@@ -160,7 +183,7 @@ impl Search<'_> {
         let before = std::mem::replace(&mut self.heads[self.hash(word)], position);
         // A position of another message becomes the first place of this one. That is a guess like any other, and saves
         // the question, which is hard to predict.
-        let candidate = before.saturating_sub(self.base) as usize;
+        let candidate = before.saturating_sub(self.run.base) as usize;
         let distance = at.wrapping_sub(candidate);
         let is_in_window = distance.wrapping_sub(1) < self.window_bytes_max;
         if self.data.get(candidate..candidate + HASHED_BYTES) == Some(&word) && is_in_window {
@@ -173,12 +196,12 @@ impl Search<'_> {
     /// How `heads` calls a place in this message.
     #[inline(always)]
     fn position(&self, at: usize) -> u32 {
-        self.base.wrapping_add(at as u32)
+        self.run.base.wrapping_add(at as u32)
     }
 
     #[inline(always)]
     fn hash(&self, word: [u8; HASHED_BYTES]) -> usize {
-        (u32::from_le_bytes(word).wrapping_mul(0x9e37_79b1) >> self.hash_shift) as usize % HEADS
+        (u32::from_le_bytes(word).wrapping_mul(0x9e37_79b1) >> self.run.hash_shift) as usize % HEADS
     }
 
     /// Notes positions of the context, as far apart as its size makes sensible.
