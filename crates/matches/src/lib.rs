@@ -1,0 +1,8 @@
+//! Matches: running games, each a seed and a log of what its players did.
+//!
+//! A [`Game`] is the rules of one kind of game and knows nothing of time, sockets and threads. The runtime gives each match
+//! its ticks, each tick its inputs, and each receiver its snapshots; it records, restores, and finds matches for players.
+
+pub mod game;
+
+pub use game::Game;
