@@ -5,7 +5,22 @@
 //! tick, chance is a generator that the match's seed starts.
 
 #![no_std]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+pub mod angle;
+mod arena;
+pub mod bot;
+pub mod chance;
+mod config;
+pub mod map;
 pub mod model;
+mod predictor;
+
+pub use arena::{Arena, JoinError, LoadError};
+pub use config::{Config, MINUTES_DEFAULT, MINUTES_MAX, OPTIONS_BYTES, TEAMS_MAX};
+pub use map::Map;
+pub use predictor::Predictor;

@@ -32,6 +32,35 @@ pub const ITEM_HIT: u8 = 10;
 /// How far lag compensation looks back at most: 200 ms.
 pub const REWIND_TICKS_MAX: u32 = 6;
 
+/// How far a player sees, from the middle of the screen to the sides. In a dark room it is half of it.
+pub const VIEW_RADIUS: Length = 640 * UNIT;
+/// The radius of a drone.
+pub const DRONE_RADIUS: Length = 16 * UNIT;
+/// The mass of a drone, in the unit of [`Kind::mass`].
+pub const DRONE_MASS: i32 = 4;
+/// Nothing is faster than this, in lengths per tick: 1,500 units in a second.
+pub const SPEED_MAX: Length = 50 * UNIT;
+/// How fast a pellet flies, in lengths per tick: 900 units in a second.
+pub const PELLET_SPEED: Length = 30 * UNIT;
+/// How far a rail reaches.
+pub const RAIL_REACH: Length = 1_200 * UNIT;
+/// How far a grenade pushes and hurts.
+pub const BLAST_RADIUS: Length = 200 * UNIT;
+
+/// The number of a cell: row × [`CELLS`] + column.
+pub type Cell = u8;
+
+/// A side of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "sides name themselves")]
+pub enum Side {
+    Right = 0,
+    Below = 1,
+    Left = 2,
+    Above = 3,
+}
+
 /// A place or a displacement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Vector {
@@ -59,6 +88,17 @@ pub enum Colour {
     Purple = 2,
     Blue = 3,
     Yellow = 4,
+}
+
+impl Colour {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Red, Self::Green, Self::Purple, Self::Blue, Self::Yellow];
+
+    /// The colour with a number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
 }
 
 /// What a player does in one tick. Four bytes on the wire and in the log.
@@ -140,6 +180,52 @@ pub enum Kind {
     Shelf = 5,
     Plant = 6,
     Piano = 7,
+}
+
+impl Kind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 8] =
+        [Self::Tv, Self::Table, Self::Chair, Self::Sofa, Self::Lamp, Self::Shelf, Self::Plant, Self::Piano];
+
+    /// The kind with a number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// The radius of its disc: 18, 26 or 36 units for the three sizes.
+    #[must_use]
+    pub const fn radius(self) -> Length {
+        match self {
+            Self::Chair | Self::Lamp | Self::Plant => 18 * UNIT,
+            Self::Tv | Self::Table | Self::Shelf => 26 * UNIT,
+            Self::Sofa | Self::Piano => 36 * UNIT,
+        }
+    }
+
+    /// How heavy it is, from 1 to 20. A drone has [`DRONE_MASS`].
+    #[must_use]
+    pub const fn mass(self) -> i32 {
+        match self {
+            Self::Lamp => 1,
+            Self::Chair | Self::Plant => 2,
+            Self::Tv => 4,
+            Self::Table => 8,
+            Self::Shelf => 12,
+            Self::Sofa => 14,
+            Self::Piano => 20,
+        }
+    }
+
+    /// Points for who captures it: 10, 20 or 40 by size.
+    #[must_use]
+    pub const fn worth(self) -> u32 {
+        match self {
+            Self::Chair | Self::Lamp | Self::Plant => 10,
+            Self::Tv | Self::Table | Self::Shelf => 20,
+            Self::Sofa | Self::Piano => 40,
+        }
+    }
 }
 
 /// A piece of furniture: a disc that blocks, slides, collides, and can be rammed and captured.
@@ -268,6 +354,13 @@ pub enum Event {
         /// Where it is.
         at: Vector,
     },
+    /// Somebody has three, six, … captured items in one room, and gets points for the set. Everybody learns of it.
+    Set {
+        /// Who.
+        by: Slot,
+        /// In which room.
+        room: u8,
+    },
     /// A drone came back.
     Returned {
         /// Which.
@@ -275,6 +368,19 @@ pub enum Event {
         /// Where.
         at: Vector,
     },
+}
+
+/// A place in the ranking of a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Whose.
+    pub slot: Slot,
+    /// 1 is the best. In a team match all of a team have the rank of their team.
+    pub rank: u16,
+    /// Its own points.
+    pub points: u32,
+    /// Its own captures.
+    pub captures: u16,
 }
 
 /// With what somebody was wrecked.
