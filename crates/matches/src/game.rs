@@ -149,6 +149,11 @@ pub trait Game: Sized + 'static {
     /// What the welcome message tells a receiver about this match, in the game's own form: the map.
     fn introduce(&self, out: &mut Vec<u8>);
 
+    /// How a player looks in the roster, in the game's own form: a colour, a team. At most 255 bytes. Asked after each join.
+    fn look(&self, slot: Slot, out: &mut Vec<u8>) {
+        let _ = (slot, out);
+    }
+
     /// Begins to remember a receiver.
     fn view(&self, seat: Seat) -> Self::View;
 

@@ -4,5 +4,13 @@
 //! its ticks, each tick its inputs, and each receiver its snapshots; it records, restores, and finds matches for players.
 
 pub mod game;
+pub mod host;
+pub mod ids;
+pub mod overload;
+pub mod registry;
+mod running;
+pub mod wire;
 
 pub use game::Game;
+pub use host::Host;
+pub use registry::Registry;
