@@ -23,6 +23,14 @@ impl MatchId {
         (fits && is_plain).then(|| Self(name.into()))
     }
 
+    /// A name that nobody can guess, if `entropy` cannot be guessed: 26 characters for 128 bits.
+    pub fn random(entropy: u128) -> Self {
+        // Without those that people confuse when they read a link to each other.
+        const DIGITS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+        let digits = (0..26).map(|i| char::from(DIGITS[(entropy >> (5 * i) & 31) as usize]));
+        Self(digits.collect::<String>().into())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

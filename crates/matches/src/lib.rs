@@ -6,6 +6,7 @@
 pub mod game;
 pub mod host;
 pub mod ids;
+pub mod lobby;
 pub mod overload;
 pub mod registry;
 mod running;

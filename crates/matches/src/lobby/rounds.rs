@@ -1,0 +1,120 @@
+//! Who plays with whom: rounds in which all who wait are looked at together.
+//!
+//! The oldest ticket chooses first: a match that runs already, or the others who wait and are near in rating. Near is what
+//! both sides accept after the time that each has waited, so nobody who came a moment ago is dragged into a match far from
+//! his rating because somebody else has been waiting for long. After [`Terms::wait_max`](super::Terms::wait_max) a ticket
+//! gets a match in any case.
+
+use super::{Entropy, Lobby, MatchId, QueueName, TicketId};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Waiting tickets that are looked at for one match, for each place in it. More are looked at in the next round.
+const CANDIDATES_PER_SEAT_MAX: usize = 4;
+
+impl Lobby {
+    /// Looks at all who wait.
+    pub(super) fn round(&mut self, now: Duration, entropy: Entropy<'_>) {
+        let names: Vec<QueueName> = self.queues.keys().cloned().collect();
+        for name in names {
+            let waiting: Vec<TicketId> = self
+                .queues
+                .get(&name)
+                .map(|queue| queue.by_age.iter().copied().collect())
+                .unwrap_or_default();
+            for ticket in waiting {
+                // An older one may have taken it along.
+                let waits = self.queues.get(&name).is_some_and(|queue| queue.by_age.contains(&ticket));
+                if waits && !self.fill_running(now, ticket) {
+                    self.begin_match(now, entropy, &name, ticket);
+                }
+            }
+        }
+        if self.queues.values().any(|queue| !queue.by_age.is_empty()) {
+            self.next_round = Some(now + self.limits.round);
+        }
+    }
+
+    /// Seats a ticket in a match that is there already, if one fits: the fullest, and of those the nearest in rating.
+    pub(super) fn fill_running(&mut self, now: Duration, ticket: TicketId) -> bool {
+        let Some(id) = self.match_to_fill(now, ticket) else { return false };
+        self.seat_ticket(now, ticket, &id);
+        true
+    }
+
+    fn match_to_fill(&self, now: Duration, ticket: TicketId) -> Option<MatchId> {
+        let value = self.tickets.get(&ticket)?;
+        let queue = self.queues.get(&value.queue)?;
+        let window = queue.terms.window_after(now.saturating_sub(value.since)) * 1000.0;
+        let fits = queue.open.iter().filter_map(|id| {
+            let found = self.matches.get(id)?;
+            // A match without people is anybody's.
+            let distance = found.rating().map_or(0, |rating| rating.abs_diff(value.rating));
+            let near = distance as f64 <= window && self.may_fill(now, id, value.party.len());
+            near.then_some((Reverse(found.seats.len()), distance, id))
+        });
+        fits.min().map(|(.., id)| id.clone())
+    }
+
+    /// Begins a match for a ticket and those who go with it, if there are enough or it has waited long enough.
+    fn begin_match(&mut self, now: Duration, entropy: Entropy<'_>, name: &QueueName, ticket: TicketId) {
+        let Some(queue) = self.queues.get(name) else { return };
+        let Some(value) = self.tickets.get(&ticket) else { return };
+        let overdue = now.saturating_sub(value.since) >= queue.terms.wait_max;
+        let (fill, people_min) = (queue.terms.fill, usize::from(queue.terms.people_min));
+        let (group, users) = self.neighbours(now, name, ticket);
+        if (users < people_min && !overdue) || !self.can_create() {
+            return;
+        }
+        let id = self.create(now, entropy, name, fill, None);
+        for ticket in group {
+            self.seat_ticket(now, ticket, &id);
+        }
+        self.announce(&id, entropy() as u64);
+    }
+
+    /// The ticket and those nearest to it who accept it and whom it accepts, as many as fit into a match, and how many
+    /// users that are.
+    fn neighbours(&self, now: Duration, name: &QueueName, ticket: TicketId) -> (Vec<TicketId>, usize) {
+        let (Some(queue), Some(own)) = (self.queues.get(name), self.tickets.get(&ticket)) else {
+            return (Vec::new(), 0);
+        };
+        let seats = usize::from(queue.terms.seats);
+        let window = queue.terms.window_after(now.saturating_sub(own.since)) * 1000.0;
+        let (mut group, mut users) = (vec![ticket], own.party.len());
+        let around = around(&queue.by_rating, (own.rating, ticket));
+        for (distance, other) in around.take(CANDIDATES_PER_SEAT_MAX * seats) {
+            if users >= seats || distance as f64 > window {
+                break;
+            }
+            let Some(value) = self.tickets.get(&other) else { continue };
+            let accepts = queue.terms.window_after(now.saturating_sub(value.since)) * 1000.0;
+            if distance as f64 <= accepts && users + value.party.len() <= seats {
+                users += value.party.len();
+                group.push(other);
+            }
+        }
+        (group, users)
+    }
+}
+
+/// The others around an entry, the nearest first, each with its distance.
+fn around(
+    entries: &BTreeSet<(i64, TicketId)>,
+    centre: (i64, TicketId),
+) -> impl Iterator<Item = (u64, TicketId)> {
+    let mut below = entries.range(..centre).rev().peekable();
+    let mut above = entries.range(centre..).skip(1).peekable();
+    std::iter::from_fn(move || {
+        let down = below.peek().map(|(rating, _)| centre.0.abs_diff(*rating));
+        let up = above.peek().map(|(rating, _)| centre.0.abs_diff(*rating));
+        let go_up = match (down, up) {
+            (Some(down), Some(up)) => up < down,
+            (None, Some(_)) => true,
+            _ => false,
+        };
+        let &(rating, ticket) = if go_up { above.next()? } else { below.next()? };
+        Some((centre.0.abs_diff(rating), ticket))
+    })
+}
