@@ -19,6 +19,7 @@ mod config;
 pub mod map;
 pub mod model;
 mod predictor;
+pub mod view;
 
 pub use arena::{Arena, JoinError, LoadError};
 pub use config::{Config, MINUTES_DEFAULT, MINUTES_MAX, OPTIONS_BYTES, TEAMS_MAX};
