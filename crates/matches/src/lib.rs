@@ -3,6 +3,7 @@
 //! A [`Game`] is the rules of one kind of game and knows nothing of time, sockets and threads. The runtime gives each match
 //! its ticks, each tick its inputs, and each receiver its snapshots; it records, restores, and finds matches for players.
 
+pub mod classic;
 pub mod game;
 pub mod host;
 pub mod ids;
