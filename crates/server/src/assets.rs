@@ -13,6 +13,8 @@ use std::borrow::Cow;
 #[include = "*.svg"]
 #[include = "*.webmanifest"]
 #[include = "chat/*.js"]
+#[include = "classic/*.html"]
+#[include = "classic/*.js"]
 #[include = "sdk/*.js"]
 // A star crosses folders, so the tests of the SDK would come along.
 #[exclude = "sdk/test/*"]

@@ -5,8 +5,10 @@
 //! (one connection).
 
 mod admin;
+mod any;
 mod assets;
 pub mod auth;
+pub mod classic;
 mod endpoint;
 mod inbox;
 pub mod keys;
@@ -15,5 +17,6 @@ pub mod node;
 mod site;
 mod worker;
 
+pub use any::NodeEndpoint;
 pub use endpoint::ChatEndpoint;
 pub use node::{Addresses, Config, Node, StartError};

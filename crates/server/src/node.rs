@@ -2,11 +2,13 @@
 
 use crate::admin::AdminSite;
 use crate::auth::{AuthConfig, Authenticator, guest_secret};
+use crate::classic::{ClassicRoot, ClassicShared, ClassicSite, ClassicWorker};
 use crate::inbox::Inbox;
 use crate::metrics::WorkerGauges;
 use crate::site::{ChatSite, SiteConfig};
 use crate::worker::{ChatWorker, Shared};
 use chat::hub::{Hub, HubLimits};
+use matches::classic::limits::FRAME_BYTES_MAX;
 use net::{Drain, Drained, Listen, Options, Tls, Workers};
 use state::{Sink, Store, StoreConfig};
 use std::fmt;
@@ -51,6 +53,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Limits and deadlines of each WebSocket.
     pub websocket: ws::Config,
+    /// Whether the classic room is also at `/`, in place of the chat's page.
+    pub classic_root: Option<ClassicRoot>,
 }
 
 /// Why a node did not start. Each says what to do.
@@ -192,7 +196,10 @@ fn start_workers(
         allowed_origins: config.allowed_origins.clone(),
         query_token_allowed: config.query_token_allowed,
         websocket: Arc::new(config.websocket.clone()),
+        classic_websocket: Arc::new(classic_websocket(&config.websocket)),
+        classic_root: config.classic_root.clone(),
     });
+    let classic = Arc::new(ClassicShared::new(usize::from(config.workers)));
     let options = Options {
         workers: config.workers,
         listen,
@@ -204,12 +211,24 @@ fn start_workers(
         let hub = Hub::new(worker.index, shared.store.epoch(), limits.clone());
         ChatSite {
             worker: ChatWorker::start(usize::from(worker.index), &shared, hub),
+            classic: ClassicSite {
+                worker: ClassicWorker::start(usize::from(worker.index), &classic),
+                config: Arc::clone(&site),
+            },
             shared: Arc::clone(&shared),
             config: Arc::clone(&site),
             draining: Arc::clone(&draining),
         }
     };
     Workers::start(options, make).map_err(StartError::Listen)
+}
+
+/// As the others, but nobody needs long messages there, nor compressed ones.
+fn classic_websocket(others: &ws::Config) -> ws::Config {
+    let mut config = ws::Config { compression: ws::deflate::Policy::default(), ..others.clone() };
+    config.limits.frame_bytes_max = FRAME_BYTES_MAX as u64;
+    config.limits.message_bytes_max = FRAME_BYTES_MAX;
+    config
 }
 
 fn start_admin(

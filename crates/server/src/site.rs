@@ -1,6 +1,8 @@
 //! What the public listeners answer: the page, the chat, and whether this node is well.
 
+use crate::any::NodeEndpoint;
 use crate::assets;
+use crate::classic::{ClassicRoot, ClassicSite};
 use crate::endpoint::ChatEndpoint;
 use crate::worker::{ChatWorker, Shared};
 use http::StatusCode;
@@ -21,20 +23,28 @@ pub(crate) struct SiteConfig {
     pub(crate) allowed_origins: Allowed,
     pub(crate) query_token_allowed: bool,
     pub(crate) websocket: Arc<ws::Config>,
+    /// Limits and deadlines of the classic room's WebSockets, whose messages are short.
+    pub(crate) classic_websocket: Arc<ws::Config>,
+    /// What the classic room shows at `/`, if it is to be there.
+    pub(crate) classic_root: Option<ClassicRoot>,
 }
 
 /// The public site on one worker.
 pub(crate) struct ChatSite {
     pub(crate) worker: Rc<ChatWorker>,
+    pub(crate) classic: ClassicSite,
     pub(crate) shared: Arc<Shared>,
     pub(crate) config: Arc<SiteConfig>,
     pub(crate) draining: Arc<AtomicBool>,
 }
 
 impl Site for ChatSite {
-    type Endpoint = ChatEndpoint;
+    type Endpoint = NodeEndpoint;
 
-    fn respond(&self, request: &Request<'_>) -> Answer<ChatEndpoint> {
+    fn respond(&self, request: &Request<'_>) -> Answer<NodeEndpoint> {
+        if let Some(answer) = self.classic.respond(request, self.draining.load(Ordering::Relaxed)) {
+            return answer;
+        }
         match request.head.path() {
             chat::protocol::PATH => self.chat(request),
             "/healthz" => Answer::text(StatusCode::OK, "ok\n"),
@@ -46,7 +56,7 @@ impl Site for ChatSite {
 }
 
 impl ChatSite {
-    fn chat(&self, request: &Request<'_>) -> Answer<ChatEndpoint> {
+    fn chat(&self, request: &Request<'_>) -> Answer<NodeEndpoint> {
         if !handshake::is_websocket_request(request.head) {
             let what =
                 "This is a WebSocket endpoint for the subprotocol stoa.chat.v1. See docs/protocol.md.\n";
@@ -79,7 +89,7 @@ impl ChatSite {
         let worker = Rc::clone(&self.worker);
         Answer::Upgrade {
             accepted,
-            endpoint: Box::new(move |wake| ChatEndpoint::open(worker, wake, token)),
+            endpoint: Box::new(move |wake| NodeEndpoint::Chat(ChatEndpoint::open(worker, wake, token))),
             config: Arc::clone(&self.config.websocket),
         }
     }
@@ -115,7 +125,7 @@ pub(crate) fn readiness<E>(shared: &Shared, draining: &AtomicBool) -> Answer<E> 
     }
 }
 
-fn unavailable<E>(what: &str) -> Answer<E> {
+pub(crate) fn unavailable<E>(what: &str) -> Answer<E> {
     let mut answer = Answer::text(StatusCode::SERVICE_UNAVAILABLE, what.to_owned());
     if let Answer::Response(response) = &mut answer {
         response.headers_mut().insert(http::header::RETRY_AFTER, http::HeaderValue::from_static("5"));

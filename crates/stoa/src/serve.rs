@@ -10,6 +10,7 @@ use crate::tls::{TlsArgs, keep_fresh};
 use clap::Args;
 use net::{Drain, Tls, origin};
 use server::auth::AuthConfig;
+use server::classic::ClassicRoot;
 use server::{Addresses, Config, Node, keys};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,6 +63,10 @@ pub(crate) struct ServeArgs {
     /// Keep only the newest N events of each room [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub retain_events: Option<u64>,
+    /// Show the classic room at / in place of the chat: its own page, or that in FILE, such as the course's, whose first
+    /// `thegameid` becomes the id of the game
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = parse_classic_root)]
+    pub classic_root: Option<ClassicPage>,
     #[command(flatten)]
     pub compression: CompressionArgs,
     #[command(flatten)]
@@ -77,6 +82,17 @@ pub(crate) struct ServeArgs {
 /// Where metrics and health are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Admin(Option<SocketAddr>);
+
+/// What the classic room shows at `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ClassicPage {
+    /// Nothing: it is not there.
+    Nowhere,
+    /// Its own page.
+    Own,
+    /// Somebody else's.
+    File(PathBuf),
+}
 
 /// Runs the node until it is told to end, then drains it.
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
@@ -188,7 +204,16 @@ impl ServeArgs {
             net_limits: self.limits.net(),
             store,
             websocket: self.limits.websocket(self.compression.policy()),
+            classic_root: self.classic_root()?,
         })
+    }
+
+    fn classic_root(&self) -> Result<Option<ClassicRoot>, Failure> {
+        match &self.classic_root {
+            None | Some(ClassicPage::Nowhere) => Ok(None),
+            Some(ClassicPage::Own) => Ok(Some(ClassicRoot::own())),
+            Some(ClassicPage::File(path)) => ClassicRoot::from_file(path).map(Some).map_err(Failure::failed),
+        }
     }
 }
 
@@ -198,6 +223,16 @@ fn parse_admin(text: &str) -> Result<Admin, String> {
     }
     let address = text.parse().map_err(|_| "give an address such as 127.0.0.1:9090, or off".to_owned())?;
     Ok(Admin(Some(address)))
+}
+
+/// The flag alone means true; the configuration file and the environment say so in words.
+fn parse_classic_root(text: &str) -> Result<ClassicPage, String> {
+    Ok(match text {
+        "" => return Err("give the file of a page, or nothing for the classic room's own".to_owned()),
+        "true" => ClassicPage::Own,
+        "false" => ClassicPage::Nowhere,
+        path => ClassicPage::File(path.into()),
+    })
 }
 
 /// Origins are compared as a whole, so one with a path or a slash at its end would never match.
@@ -248,7 +283,21 @@ mod tests {
         assert_eq!(config.websocket.limits.frame_bytes_max, 100_000);
         assert_eq!(config.store.ledger.events_kept_per_room_max, Some(9));
         assert_eq!(config.admin_listen, None);
+        assert_eq!(config.classic_root, None);
         assert_eq!(config.allowed_origins, origin::Allowed::AlsoFrom(vec!["https://example.org".into()]));
+    }
+
+    #[test]
+    fn the_classic_room_is_at_the_root_only_if_that_is_said() {
+        for (flags, root) in [
+            ("", None),
+            ("--classic-root", Some(ClassicRoot::own())),
+            ("--classic-root=true", Some(ClassicRoot::own())),
+            ("--classic-root=false", None),
+            ("--classic-root --allow-query-token", Some(ClassicRoot::own())),
+        ] {
+            assert_eq!(config(flags).unwrap().classic_root, root, "{flags}");
+        }
     }
 
     #[test]
@@ -260,6 +309,8 @@ mod tests {
             ("--allow-origin https://example.org/", "scheme, host and port only"),
             ("--admin-listen on", "or off"),
             ("--retain-events 0", "--retain-events"),
+            ("--classic-root=/no/such/page.html", "/no/such/page.html"),
+            ("--classic-root=", "the file of a page"),
             ("--tls-cert a.pem", "--tls-key"),
         ] {
             let why = config(flags).unwrap_err();

@@ -97,6 +97,7 @@ pub fn config(directory: &Path) -> Config {
         net_limits: net::Limits::default(),
         store: state::StoreConfig::new(directory.join("stoa.db")),
         websocket: ws::Config::default(),
+        classic_root: None,
     }
 }
 
