@@ -1,7 +1,8 @@
 //! What a connection's messages must pass before they are looked at: how often, how long, and whether they are requests.
 
-use super::limits::{MESSAGES_BURST, MESSAGES_PER_SECOND, REFUSALS_IN_A_ROW_MAX};
+use super::limits::{MESSAGES, REFUSALS_IN_A_ROW_MAX};
 use super::message::{Fault, Request};
+use chat::rate::Bucket;
 use std::time::Duration;
 
 /// One connection's rate. It is no part of the [`Hall`](super::Hall), so that nobody waits for the hall while somebody
@@ -24,34 +25,14 @@ impl Gate {
     ///
     /// [`Flooded`] after [`REFUSALS_IN_A_ROW_MAX`] messages that came too fast.
     pub fn read(&mut self, now: Duration, text: &str) -> Result<Result<Request, Fault>, Flooded> {
-        let interval = Duration::from_secs(1) / MESSAGES_PER_SECOND;
-        if let Err(wait) = self.bucket.take(now, interval, MESSAGES_BURST) {
+        if let Err(retry_ms) = self.bucket.take(now, MESSAGES) {
             self.refusals += 1;
             if self.refusals >= REFUSALS_IN_A_ROW_MAX {
                 return Err(Flooded);
             }
-            return Ok(Err(Fault::RateLimited { retry_ms: wait.as_millis().max(1) as u64 }));
+            return Ok(Err(Fault::RateLimited { retry_ms }));
         }
         self.refusals = 0;
         Ok(Request::read(text))
-    }
-}
-
-/// A token bucket that remembers when it would be full again.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bucket {
-    full_at: Duration,
-}
-
-impl Bucket {
-    /// Takes one of `burst` tokens, one of which comes back each `interval`; or says when there will be one.
-    pub(crate) fn take(&mut self, now: Duration, interval: Duration, burst: u32) -> Result<(), Duration> {
-        let after = self.full_at.max(now) + interval;
-        let horizon = now + interval * burst;
-        if after > horizon {
-            return Err(after - horizon);
-        }
-        self.full_at = after;
-        Ok(())
     }
 }

@@ -191,7 +191,7 @@ impl Hall {
     ///
     /// # Errors
     ///
-    /// [`TooSoon`] past [`RESETS_BURST`](super::limits::RESETS_BURST).
+    /// [`TooSoon`] past [`RESETS_BURST`](super::limits::RESETS).
     pub fn reset(&mut self, now: Duration, game: GameId) -> Result<(), TooSoon> {
         let text = self.rooms[game.index()].reset(now).map_err(|wait| TooSoon { wait })?;
         self.tell(game, &text);

@@ -1,5 +1,6 @@
 //! Every limit of the classic room, with its unit and what happens when it is reached.
 
+use chat::rate::Rate;
 use std::time::Duration;
 
 /// Longest message of a client, in bytes. Answer: `error` with the code `too_long`.
@@ -13,11 +14,8 @@ pub const FRAME_BYTES_MAX: usize = 16 * 1024;
 /// the code `bad_request`.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// Messages of a connection in a second, in the long run. Answer: `error` with the code `rate_limited`.
-pub const MESSAGES_PER_SECOND: u32 = 20;
-
-/// Messages that may come at once after a pause. Answer: the same.
-pub const MESSAGES_BURST: u32 = 100;
+/// Messages of a connection. Answer: `error` with the code `rate_limited`.
+pub const MESSAGES: Rate = Rate { per_second: 20, burst: 100 };
 
 /// Refusals for the rate in a row after which nobody can mean it. Answer: close code 4003.
 pub const REFUSALS_IN_A_ROW_MAX: u32 = 1000;
@@ -38,10 +36,7 @@ pub const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time in which a player must have sent something. Others want the colour, too. Answer: close code 4408.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Resets of one game in a second, in the long run: one each 2 seconds. Answer: 429 with the time to wait.
-pub const RESET_INTERVAL: Duration = Duration::from_secs(2);
-
-/// Resets of one game that may come at once after a pause. Answer: the same.
-pub const RESETS_BURST: u32 = 5;
+/// Resets of one game. Answer: 429 with the time to wait.
+pub const RESETS: Rate = Rate { per_second: 1, burst: 5 };
 
 const _: () = assert!(MESSAGE_BYTES_MAX <= FRAME_BYTES_MAX && NAME_BYTES_MAX < MESSAGE_BYTES_MAX);

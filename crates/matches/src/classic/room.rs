@@ -1,11 +1,11 @@
 //! One of the four games, and which connection plays which colour in it.
 
-use super::gate::Bucket;
 use super::hall::ConnectionId;
-use super::limits::{RESET_INTERVAL, RESETS_BURST};
+use super::limits::RESETS;
 use super::message::{Message, Scene};
 use super::{Classic, Colour, Command, Furniture, GameId};
 use crate::game::{Game, Input, Profile, Setup};
+use chat::rate::Bucket;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,7 +119,7 @@ impl Room {
 
     /// New furniture for everybody. What the players are told, or how long to wait.
     pub(super) fn reset(&mut self, now: Duration) -> Result<Arc<str>, Duration> {
-        self.resets.take(now, RESET_INTERVAL, RESETS_BURST)?;
+        self.resets.take(now, RESETS).map_err(Duration::from_millis)?;
         self.game.refresh();
         Ok(Message::Reset { game: self.id, scene: self.scene() }.to_text())
     }

@@ -7,6 +7,7 @@
     clippy::panic,
     reason = "a test that cannot go on has failed"
 )]
+#![allow(unreachable_pub, reason = "the modules of one test program")]
 
 mod defects;
 mod hostile;
