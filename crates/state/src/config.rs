@@ -19,6 +19,13 @@ pub struct StoreConfig {
     pub query_queue_max: usize,
     /// A query that waited longer is answered with `Overloaded`, because its client has given up. Default 5 s.
     pub query_wait_max: Duration,
+    /// Results of matches that may wait for the writer. More are handed back as [`Overloaded`](crate::Overloaded).
+    /// Default 1,024.
+    pub record_queue_max: usize,
+    /// Results older than this are deleted, a few with each new one. Default 90 days.
+    pub result_age_max: Duration,
+    /// Ratings that no match has changed for so long are deleted, a few with each result. Default 365 days.
+    pub rating_age_max: Duration,
     /// Reader threads, 1 to 16. Default 2.
     pub readers: usize,
     /// How long a commit waits for another process that holds the database, such as a backup. Then the batch is refused.
@@ -48,6 +55,9 @@ impl StoreConfig {
             batch_max: 1024,
             query_queue_max: 1024,
             query_wait_max: Duration::from_secs(5),
+            record_queue_max: 1024,
+            result_age_max: Duration::from_secs(90 * 24 * 3600),
+            rating_age_max: Duration::from_secs(365 * 24 * 3600),
             readers: 2,
             busy_wait_max: Duration::from_secs(1),
             cache_kib: 32 * 1024,

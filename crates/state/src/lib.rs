@@ -5,7 +5,7 @@
 //! messages share one flush to disk and nobody waits for a timer. Nothing is acknowledged before it is durable.
 //!
 //! Start reading at [`store`], what the workers see. `writer` is the thread behind it, `table` gives it SQLite as the
-//! ledger's table, `recent` explains how a message gets to its place in two steps, `reader` and `tails` answer queries,
+//! ledger's table, [`results`] keeps results of matches and ratings, `recent` explains how a message gets to its place in two steps, `reader` and `tails` answer queries,
 //! `checkpoint` keeps the write-ahead log short, `schema` and `error` are about opening.
 
 mod checkpoint;
@@ -14,6 +14,7 @@ mod error;
 mod queue;
 mod reader;
 mod recent;
+pub mod results;
 mod rows;
 mod schema;
 mod stats;

@@ -14,12 +14,13 @@ pub(crate) struct Queue<T> {
 struct State<T> {
     items: VecDeque<T>,
     closed: bool,
+    nudged: bool,
 }
 
 /// What [`Queue::take`] found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// Some items, or none because the time was up.
+    /// Some items, or none because the time was up or somebody nudged.
     Open,
     /// The queue is closed and everything has been taken.
     Closed,
@@ -27,7 +28,7 @@ pub(crate) enum Taken {
 
 impl<T> Queue<T> {
     pub(crate) fn new(items_max: usize) -> Self {
-        let state = Mutex::new(State { items: VecDeque::new(), closed: false });
+        let state = Mutex::new(State { items: VecDeque::new(), closed: false, nudged: false });
         Self { items_max, state, filled: Condvar::new() }
     }
 
@@ -49,10 +50,11 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Moves up to `max` items to `into`. Waits until there are some, but no longer than `wait` (for ever if `None`).
+    /// Moves up to `max` items to `into`. Waits until there are some or there is a nudge, but no longer than `wait` (for
+    /// ever if `None`).
     pub(crate) fn take(&self, into: &mut Vec<T>, max: usize, wait: Option<Duration>) -> Taken {
         let mut state = self.lock();
-        let empty = |state: &mut State<T>| state.items.is_empty() && !state.closed;
+        let empty = |state: &mut State<T>| state.items.is_empty() && !state.closed && !state.nudged;
         state = match wait {
             None => self.filled.wait_while(state, empty).unwrap_or_else(PoisonError::into_inner),
             Some(wait) => {
@@ -60,6 +62,7 @@ impl<T> Queue<T> {
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
         };
+        state.nudged = false;
         if state.items.is_empty() && state.closed {
             return Taken::Closed;
         }
@@ -72,6 +75,13 @@ impl<T> Queue<T> {
             self.filled.notify_one();
         }
         Taken::Open
+    }
+
+    /// Makes the next take return, or the one that waits now, also without items: there is something to do elsewhere. For a
+    /// queue from which one thread takes.
+    pub(crate) fn nudge(&self) {
+        self.lock().nudged = true;
+        self.filled.notify_one();
     }
 
     /// Lets nothing more in.
@@ -120,5 +130,21 @@ mod tests {
         assert_eq!(queue.take(&mut taken, 9, None), Taken::Open);
         assert_eq!(queue.take(&mut taken, 9, None), Taken::Closed);
         assert_eq!(taken, [1]);
+    }
+
+    #[test]
+    fn a_nudge_ends_one_wait_also_if_it_comes_first() {
+        let queue = Queue::<u8>::new(3);
+        queue.nudge();
+        assert_eq!(queue.take(&mut Vec::new(), 9, None), Taken::Open);
+        let mut taken = Vec::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| queue.nudge());
+            assert_eq!(queue.take(&mut taken, 9, None), Taken::Open);
+        });
+        assert!(taken.is_empty());
+        queue.nudge();
+        queue.close();
+        assert_eq!(queue.take(&mut taken, 9, None), Taken::Closed);
     }
 }

@@ -1,6 +1,7 @@
 //! Readers: answer queries from what is committed, each on a connection of its own, beside the writer.
 
 use crate::queue::Taken;
+use crate::results::{self, Lookup, Unavailable};
 use crate::rows::{self, EVENT_COLUMNS, unsigned};
 use crate::schema;
 use crate::stats::{Health, add};
@@ -16,8 +17,16 @@ use std::time::Instant;
 /// Events and members in one reply, whatever the query says.
 const ROWS_MAX: u32 = 1000;
 
-/// A query on its way to a reader.
-pub(crate) struct Question {
+/// A question on its way to a reader.
+pub(crate) enum Question {
+    /// From a hub, which is answered through its worker's sink.
+    Chat(Chat),
+    /// About ratings, asked at that time.
+    Results(Lookup, Instant),
+}
+
+/// A query of the chat.
+pub(crate) struct Chat {
     pub(crate) worker: u16,
     pub(crate) token: u64,
     pub(crate) query: Query,
@@ -30,28 +39,54 @@ pub(crate) fn run(shared: &Arc<Shared>) {
     let mut questions = Vec::with_capacity(1);
     while shared.queries.take(&mut questions, 1, None) == Taken::Open {
         for question in questions.drain(..) {
-            let reply = if question.asked.elapsed() > shared.config.query_wait_max {
-                add(&shared.counters.queries_overloaded, 1);
-                Reply::Refused(Refusal::Overloaded { retry_ms: 1000 })
-            } else {
-                answer(shared, &mut reader, &question.query)
-            };
-            if let Some(sink) = shared.sinks.get(usize::from(question.worker)) {
-                sink.replied(question.token, reply);
+            match question {
+                Question::Chat(chat) => {
+                    let reply = if is_late(shared, chat.asked) {
+                        Reply::Refused(Refusal::Overloaded { retry_ms: 1000 })
+                    } else {
+                        let reply = read(shared, &mut reader, |reader| reader.read(&chat.query));
+                        reply.unwrap_or(Reply::Refused(Refusal::Unavailable { retry_ms: 1000 }))
+                    };
+                    if let Some(sink) = shared.sinks.get(usize::from(chat.worker)) {
+                        sink.replied(chat.token, reply);
+                    }
+                }
+                Question::Results(lookup, asked) => {
+                    let found = if is_late(shared, asked) {
+                        None
+                    } else {
+                        read(shared, &mut reader, |reader| reader.standings(&lookup.query))
+                    };
+                    (lookup.answer)(found.ok_or(Unavailable));
+                }
             }
         }
     }
 }
 
-fn answer(shared: &Arc<Shared>, reader: &mut Option<SqliteReader>, query: &Query) -> Reply {
+/// Whether the one who asked has given up by now.
+fn is_late(shared: &Shared, asked: Instant) -> bool {
+    let is_late = asked.elapsed() > shared.config.query_wait_max;
+    if is_late {
+        add(&shared.counters.queries_overloaded, 1);
+    }
+    is_late
+}
+
+/// Reads something, on a connection that is opened if need be. `None` if that fails.
+fn read<T>(
+    shared: &Arc<Shared>,
+    reader: &mut Option<SqliteReader>,
+    read: impl FnOnce(&mut SqliteReader) -> rusqlite::Result<T>,
+) -> Option<T> {
     let result = match reader {
-        Some(reader) => reader.read(query),
-        None => SqliteReader::open(shared).and_then(|opened| reader.insert(opened).read(query)),
+        Some(reader) => read(reader),
+        None => SqliteReader::open(shared).and_then(|opened| read(reader.insert(opened))),
     };
     match result {
-        Ok(reply) => {
+        Ok(found) => {
             add(&shared.counters.queries, 1);
-            reply
+            Some(found)
         }
         Err(error) => {
             // The next query starts with a fresh connection.
@@ -62,7 +97,7 @@ fn answer(shared: &Arc<Shared>, reader: &mut Option<SqliteReader>, query: &Query
             } else {
                 tracing::warn!(%error, "a query failed");
             }
-            Reply::Refused(Refusal::Unavailable { retry_ms: 1000 })
+            None
         }
     }
 }
@@ -83,6 +118,12 @@ struct RoomFound {
 impl SqliteReader {
     fn open(shared: &Arc<Shared>) -> rusqlite::Result<Self> {
         Ok(Self { connection: schema::connect_reader(&shared.config)?, shared: shared.clone() })
+    }
+
+    fn standings(&mut self, query: &results::StandingsQuery) -> rusqlite::Result<results::Standings> {
+        // One snapshot for all statements, so that the parts of an answer agree.
+        let snapshot = self.connection.unchecked_transaction()?;
+        results::standings(&snapshot, query)
     }
 }
 

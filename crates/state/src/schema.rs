@@ -22,7 +22,7 @@ const WAL_BYTES_KEPT: i64 = 64 << 20;
 
 /// The steps from an empty database to the newest schema. A database of version n has had the first n of them. Steps are
 /// never changed once they are released, only added.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// An open database, ready to write.
 pub(crate) struct Opened {

@@ -29,6 +29,8 @@ pub struct Stats {
     pub requests: u64,
     /// Events appended.
     pub events: u64,
+    /// Results of matches stored, without repeated ones.
+    pub results: u64,
     /// Commits by the time from taking the batch to its being durable; bounds in [`COMMIT_BUCKETS`].
     pub commit_times: [u64; COMMIT_BUCKETS.len() + 1],
     /// Sum of those times, in microseconds.
@@ -59,6 +61,7 @@ pub(crate) struct Counters {
     pub(crate) commits: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) events: AtomicU64,
+    pub(crate) results: AtomicU64,
     commit_times: [AtomicU64; COMMIT_BUCKETS.len() + 1],
     commit_us: AtomicU64,
     pub(crate) failures: AtomicU64,
@@ -90,6 +93,7 @@ impl Counters {
             commits: get(&self.commits),
             requests: get(&self.requests),
             events: get(&self.events),
+            results: get(&self.results),
             commit_times: std::array::from_fn(|i| get(&self.commit_times[i])),
             commit_us: get(&self.commit_us),
             failures: get(&self.failures),

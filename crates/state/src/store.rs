@@ -4,7 +4,11 @@ use crate::checkpoint;
 use crate::config::StoreConfig;
 use crate::error::OpenError;
 use crate::queue::Queue;
-use crate::reader::{self, Question};
+use crate::reader::{self, Chat, Question};
+use crate::results::{
+    Boards, ENTRIES_MAX, Lookup, RecordError, Recorded, Recording, Report, Standings, StandingsQuery,
+    Unavailable,
+};
 use crate::schema;
 use crate::stats::{Counters, Health, Stats, add};
 use crate::tails::Tails;
@@ -56,9 +60,12 @@ pub(crate) struct Shared {
     pub(crate) sinks: Vec<Arc<dyn Sink>>,
     pub(crate) appends: Queue<Request>,
     pub(crate) queries: Queue<Question>,
+    /// Results for the writer, who is nudged through `appends`.
+    pub(crate) records: Queue<Recording>,
     pub(crate) tails: Tails,
     pub(crate) counters: Counters,
     health: Mutex<Health>,
+    boards: Boards,
 }
 
 impl Shared {
@@ -66,9 +73,11 @@ impl Shared {
         Self {
             appends: Queue::new(config.append_queue_max),
             queries: Queue::new(config.query_queue_max),
+            records: Queue::new(config.record_queue_max),
             tails: Tails::default(),
             counters: Counters::default(),
             health: Mutex::new(Health::Ready),
+            boards: Boards::default(),
             config,
             sinks,
         }
@@ -128,7 +137,67 @@ impl Store {
     /// Gives a query to the readers. The reply comes to the worker's sink with the same token. If it is an error, no
     /// reply will come.
     pub fn query(&self, worker: u16, token: u64, query: Query) -> Result<(), Overloaded> {
-        let mut question = vec![Question { worker, token, query, asked: Instant::now() }];
+        self.ask(Question::Chat(Chat { worker, token, query, asked: Instant::now() }))
+    }
+
+    /// Stores the result of a match and changes ratings by it, once for each match whatever is repeated. `answer` is called
+    /// on a thread of the store when the result is durable, or when it is not stored; it must not block and must not panic.
+    ///
+    /// # Errors
+    ///
+    /// The queue is full, or the store is closed. Then `answer` is not called.
+    pub fn record(
+        &self,
+        report: Report,
+        answer: impl FnOnce(Result<Recorded, RecordError>) + Send + 'static,
+    ) -> Result<(), Overloaded> {
+        let Some(recording) = Recording::new(report, Box::new(answer)) else { return Ok(()) };
+        let mut recording = vec![recording];
+        self.shared.records.put(&mut recording);
+        if recording.is_empty() {
+            self.shared.appends.nudge();
+            return Ok(());
+        }
+        add(&self.shared.counters.overloaded, 1);
+        Err(Overloaded)
+    }
+
+    /// A page of a game's leaderboard, or the ratings of some users. `answer` is called on a thread of the store; it must
+    /// not block and must not panic.
+    ///
+    /// # Errors
+    ///
+    /// The queue is full, or the store is closed. Then `answer` is not called.
+    pub fn standings(
+        &self,
+        query: StandingsQuery,
+        answer: impl FnOnce(Result<Standings, Unavailable>) + Send + 'static,
+    ) -> Result<(), Overloaded> {
+        let lookup = Lookup { query, answer: Box::new(answer) };
+        self.ask(Question::Results(lookup, Instant::now()))
+    }
+
+    /// The top of a game's leaderboard, from memory: at most two seconds old, as long as it is asked for, and older after a
+    /// pause or while the store cannot read. `None` until it was read for the first time; ask again in a moment.
+    pub fn leaderboard(&self, game: &str) -> Option<Arc<Standings>> {
+        let look = self.shared.boards.look(Instant::now(), game);
+        if look.read {
+            let query = StandingsQuery { game: game.into(), skip: 0, limit: ENTRIES_MAX, users: Vec::new() };
+            let (shared, of) = (Arc::downgrade(&self.shared), Box::<str>::from(game));
+            let asked = self.standings(query, move |read| {
+                if let Some(shared) = shared.upgrade() {
+                    shared.boards.came(Instant::now(), &of, read.ok());
+                }
+            });
+            if asked.is_err() {
+                self.shared.boards.came(Instant::now(), game, None);
+            }
+        }
+        look.latest
+    }
+
+    fn ask(&self, question: Question) -> Result<(), Overloaded> {
+        let mut question = vec![question];
         self.shared.queries.put(&mut question);
         if question.is_empty() {
             return Ok(());
@@ -175,6 +244,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        self.shared.records.close();
         self.shared.appends.close();
         self.shared.queries.close();
         for thread in self.threads.drain(..) {

@@ -6,6 +6,7 @@
 use crate::checkpoint::{self, Checkpoints};
 use crate::queue::Taken;
 use crate::recent::Recent;
+use crate::results::{self, RecordError, Recorded, Recording};
 use crate::schema;
 use crate::stats::{Health, add};
 use crate::store::{Delivery, Shared};
@@ -39,7 +40,11 @@ const FILE_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// How many events are filed in a step when nothing else is to do: some milliseconds of work.
 const FILED_WHEN_IDLE: usize = 1024;
 
+/// Results that share one commit at most.
+const RECORDS_MAX: usize = 64;
+
 type Answers = Vec<(Origin, Box<str>, Answer)>;
+type RecordResult = Result<Recorded, RecordError>;
 type Filed = Vec<(RoomName, Seq)>;
 
 /// The writer's thread.
@@ -109,9 +114,29 @@ impl Writer {
             if !requests.is_empty() {
                 self.idle_at = self.started.elapsed() + IDLE_AFTER;
             }
-            self.batch(std::mem::take(&mut requests));
+            let records = self.next_records();
+            self.batch(std::mem::take(&mut requests), records);
+        }
+        loop {
+            let records = self.next_records();
+            if records.is_empty() {
+                break;
+            }
+            self.batch(Vec::new(), records);
         }
         self.end();
+    }
+
+    /// The results that wait, as many as share a commit. For more, the next batch does not wait.
+    fn next_records(&self) -> Vec<Recording> {
+        let mut records = Vec::new();
+        if self.shared.records.len() > 0 {
+            self.shared.records.take(&mut records, RECORDS_MAX, Some(Duration::ZERO));
+        }
+        if self.shared.records.len() > 0 {
+            self.shared.appends.nudge();
+        }
+        records
     }
 
     /// How long to wait for requests before there is something else to do.
@@ -125,31 +150,35 @@ impl Writer {
         due.into_iter().flatten().min().map(|due| due.saturating_sub(self.started.elapsed()))
     }
 
-    fn batch(&mut self, requests: Vec<Request>) {
-        let (count, started) = (requests.len(), Instant::now());
+    fn batch(&mut self, requests: Vec<Request>, records: Vec<Recording>) {
+        let (count, started) = (requests.len() + records.len(), Instant::now());
         let wait =
             self.started.elapsed() < self.retry_at || matches!(self.shared.health(), Health::Damaged(_));
         if wait {
             let writes = self.answer_reads(requests);
+            self.refuse_records(records);
             return self.refuse(refuse_all(writes));
         }
-        let requests = if self.failing && count > 0 { self.answer_reads(requests) } else { requests };
-        if requests.is_empty() && count > 0 {
+        let requests =
+            if self.failing && !requests.is_empty() { self.answer_reads(requests) } else { requests };
+        if requests.is_empty() && records.is_empty() && count > 0 {
             return;
         }
         let now_ms = self.now_ms();
-        match self.transact(requests, now_ms) {
-            Ok((commit, filed)) => {
+        match self.transact(requests, &records, now_ms) {
+            Ok((commit, filed, recorded)) => {
                 self.shared.counters.committed(count, commit.events.len(), started.elapsed());
                 self.recovered();
                 self.shared.tails.update(&commit.events, &filed);
                 self.deliver(commit.events.into(), commit.answers);
+                self.answer_records(records, recorded);
                 if let Some(connection) = &self.connection {
                     self.checkpoints.committed(connection, count);
                 }
             }
             Err((failed, answers)) => {
                 self.failed(failed, count);
+                self.refuse_records(records);
                 self.refuse(answers);
             }
         }
@@ -173,8 +202,9 @@ impl Writer {
     fn transact(
         &mut self,
         requests: Vec<Request>,
+        records: &[Recording],
         now_ms: u64,
-    ) -> Result<(Commit, Filed), (Failed, Answers)> {
+    ) -> Result<(Commit, Filed, Vec<RecordResult>), (Failed, Answers)> {
         if let Err(failed) = self.reconnect() {
             return Err((failed, refuse_all(requests)));
         }
@@ -186,12 +216,16 @@ impl Writer {
             Ok(table) => table,
             Err(error) => return Err((Failed::from(&error), refuse_all(requests))),
         };
-        let (now, count) = (self.started.elapsed(), requests.len());
+        let (now, count) = (self.started.elapsed(), requests.len() + records.len());
         let commit = match self.ledger.apply(&mut table, now, now_ms, requests) {
             Ok(commit) => commit,
             Err(failure) => return Err((Failed::from(&failure.error), failure.answers)),
         };
         drop(table);
+        let recorded = match write_records(connection, &self.shared.config, records, now_ms) {
+            Ok(recorded) => recorded,
+            Err(error) => return Err((Failed::from(&error), commit.refuse(&UNAVAILABLE))),
+        };
         if self.failing
             && count == 0
             && let Err(error) = connection.execute(PROBE, [])
@@ -209,7 +243,7 @@ impl Writer {
             recent.file_some(connection, config.recent_events_max, config.recent_bytes_max, budget)
         };
         match filed.and_then(|()| connection.execute_batch("COMMIT")) {
-            Ok(()) => Ok((commit, recent.take_filed())),
+            Ok(()) => Ok((commit, recent.take_filed(), recorded)),
             Err(error) => {
                 self.in_doubt.clone_from(&commit.events);
                 Err((Failed::from(&error), commit.refuse(&UNAVAILABLE)))
@@ -293,6 +327,22 @@ impl Writer {
         self.deliver(Arc::new([]), answers);
     }
 
+    fn refuse_records(&self, records: Vec<Recording>) {
+        add(&self.shared.counters.unavailable, records.len() as u64);
+        for record in records {
+            (record.answer)(Err(RecordError::Unavailable(RETRY)));
+        }
+    }
+
+    fn answer_records(&self, records: Vec<Recording>, recorded: Vec<RecordResult>) {
+        for (record, result) in records.into_iter().zip(recorded) {
+            if result.as_ref().is_ok_and(|recorded| recorded.is_new) {
+                add(&self.shared.counters.results, 1);
+            }
+            (record.answer)(result);
+        }
+    }
+
     fn deliver(&self, events: Arc<[Arc<Event>]>, answers: Answers) {
         let mut by_worker: Vec<Answers> = self.shared.sinks.iter().map(|_| Vec::new()).collect();
         for answer in answers {
@@ -344,6 +394,22 @@ fn make_durable(connection: &Connection) -> Result<(), Failed> {
     }
 }
 
+/// Writes results in the open transaction, and drops a few that are old.
+fn write_records(
+    connection: &Connection,
+    config: &crate::StoreConfig,
+    records: &[Recording],
+    now_ms: u64,
+) -> rusqlite::Result<Vec<RecordResult>> {
+    let before = |age: Duration| now_ms.saturating_sub(age.as_millis() as u64);
+    let write = |record: &Recording| {
+        let recorded = results::record(connection, now_ms, &record.report)?;
+        results::forget_old(connection, before(config.result_age_max), before(config.rating_age_max))?;
+        Ok(recorded)
+    };
+    records.iter().map(write).collect()
+}
+
 /// Whether the event is in the database.
 fn is_stored(connection: &Connection, recent: &mut Recent, event: &Arc<Event>) -> rusqlite::Result<bool> {
     let mut table = SqliteTable::new(connection, recent)?;
@@ -360,6 +426,7 @@ fn load_recent(shared: &Shared, connection: &Connection) -> rusqlite::Result<Rec
 impl Drop for Writer {
     /// However the thread ends, nobody must believe that somebody still writes.
     fn drop(&mut self) {
+        self.shared.records.close();
         self.shared.appends.close();
         self.shared.set_health(Health::Closed);
     }
@@ -418,13 +485,16 @@ mod tests {
         let (checkpoints, _checkpointer) = checkpoint::pair(shared.clone());
         let mut writer = Writer::new(shared, opened.connection, checkpoints).expect("starts");
         let lobby = RoomName::new("lobby").expect("a name");
-        writer.batch(vec![Request {
-            origin: Origin { worker: 0, connection: 1 },
-            id: "1".into(),
-            user: UserId::new("ann").expect("an id"),
-            name: "Ann".into(),
-            op: Op::Join { room: lobby },
-        }]);
+        writer.batch(
+            vec![Request {
+                origin: Origin { worker: 0, connection: 1 },
+                id: "1".into(),
+                user: UserId::new("ann").expect("an id"),
+                name: "Ann".into(),
+                op: Op::Join { room: lobby },
+            }],
+            Vec::new(),
+        );
         let join = heard.0.lock().expect("not poisoned").remove(0).events[0].clone();
 
         for (in_doubt, happened) in
@@ -434,7 +504,7 @@ mod tests {
             assert!(writer.connection.is_none() && writer.recent.is_none());
             writer.in_doubt = vec![in_doubt.clone()];
             writer.retry_at = Duration::ZERO;
-            writer.batch(Vec::new());
+            writer.batch(Vec::new(), Vec::new());
             let deliveries = std::mem::take(&mut *heard.0.lock().expect("not poisoned"));
             let events: Vec<_> =
                 deliveries.iter().flat_map(|delivery| delivery.events.iter().cloned()).collect();

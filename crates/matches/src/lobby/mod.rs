@@ -30,7 +30,7 @@
 //!     lobby.handle_timeout(now, &mut entropy);
 //! }
 //! let Some(Effect::Create(new)) = lobby.poll_effect() else { panic!() };
-//! assert_eq!((new.seats, new.bots), (256, 23));
+//! assert_eq!((new.seats, new.fill), (256, 24));
 //! ```
 
 mod limits;

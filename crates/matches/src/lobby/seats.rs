@@ -40,8 +40,6 @@ pub(super) struct Match {
     pub(super) spectators: u32,
     /// Since when there has been nobody.
     empty_since: Option<Duration>,
-    /// What the node was told last.
-    bots_told: u16,
     /// Whether nothing is left of it on its worker.
     pub(super) gone: bool,
 }
@@ -91,7 +89,7 @@ impl Match {
         Some(self.ratings / people)
     }
 
-    /// How many bots it should have.
+    /// How many bots there are, as far as the lobby knows: the host fills with them and takes them out.
     fn bots(&self) -> u16 {
         self.fill.saturating_sub(self.seats.len() as u16)
     }
@@ -167,7 +165,6 @@ impl Lobby {
             came: BTreeMap::new(),
             spectators: 0,
             empty_since: None,
-            bots_told: fill,
             gone: false,
         };
         self.matches.insert(id.clone(), value);
@@ -176,14 +173,13 @@ impl Lobby {
 
     /// Tells the node to begin a match that has its first seats.
     pub(super) fn announce(&mut self, id: &MatchId, seed: u64) {
-        let Some(found) = self.matches.get_mut(id) else { return };
-        found.bots_told = found.bots();
+        let Some(found) = self.matches.get(id) else { return };
         self.effects.push_back(Effect::Create(NewMatch {
             id: id.clone(),
             queue: found.queue.clone(),
             seed,
             seats: found.places,
-            bots: found.bots_told,
+            fill: found.fill,
             private: found.is_private(),
         }));
     }
@@ -238,7 +234,7 @@ impl Lobby {
             self.deadlines.insert((until, Deadline::Reservation(id.clone(), comer.user.clone())));
         }
         self.change_held(&comer.user, |held| held.reserved += 1);
-        self.seats_changed(now, id);
+        self.watch_emptiness(now, id);
         Placement { id: id.clone(), until }
     }
 
@@ -266,7 +262,7 @@ impl Lobby {
             }
         };
         if arrival == Arrival::Free {
-            self.seats_changed(now, id);
+            self.watch_emptiness(now, id);
         }
         arrival
     }
@@ -282,7 +278,7 @@ impl Lobby {
             }
             self.change_held(user, |held| held.reserved = held.reserved.saturating_sub(1));
         }
-        self.seats_changed(now, id);
+        self.watch_emptiness(now, id);
     }
 
     /// Starts the time of all reservations of a match that runs now, and tells those whom it has been found for.
@@ -298,7 +294,7 @@ impl Lobby {
         for ticket in found.tickets.clone() {
             self.place_ticket(ticket, Placement { id: id.clone(), until });
         }
-        self.seats_changed(now, id);
+        self.watch_emptiness(now, id);
     }
 
     /// A ticket whose seats are reserved in a match that runs: says so, and remembers it for those who ask.
@@ -324,17 +320,6 @@ impl Lobby {
         found.tickets.insert(ticket);
         if matches!(found.stage, Stage::Running { .. }) {
             self.place_ticket(ticket, placement);
-        }
-    }
-
-    /// Bots make room or come back, and a match without anybody begins to count its time.
-    fn seats_changed(&mut self, now: Duration, id: &MatchId) {
-        self.watch_emptiness(now, id);
-        let Some(found) = self.matches.get_mut(id) else { return };
-        let bots = found.bots();
-        if matches!(found.stage, Stage::Running { .. }) && bots != found.bots_told {
-            found.bots_told = bots;
-            self.effects.push_back(Effect::Bots { id: id.clone(), bots });
         }
     }
 

@@ -168,13 +168,6 @@ impl std::error::Error for Refusal {}
 pub enum Effect {
     /// Begin a match, and say [`running`](super::Lobby::running) or [`failed`](super::Lobby::failed).
     Create(NewMatch),
-    /// So many bots should play in that match from now on. People who arrive come first: a bot leaves for them.
-    Bots {
-        /// Which match.
-        id: MatchId,
-        /// How many bots.
-        bots: u16,
-    },
     /// A ticket has become seats. Tell those who wait for it, if anybody does.
     Placed {
         /// Which ticket.
@@ -211,8 +204,8 @@ pub struct NewMatch {
     pub seed: u64,
     /// Places for players.
     pub seats: u16,
-    /// Bots to begin with.
-    pub bots: u16,
+    /// Bots fill it up to so many players, and give their places up for people.
+    pub fill: u16,
     /// Whether only those know of it who have the link.
     pub private: bool,
 }
