@@ -77,6 +77,7 @@ fn store(page: &mut String, shared: &Shared) {
     line(page, "stoa_store_commits_total", "counter", stats.commits);
     line(page, "stoa_store_requests_total", "counter", stats.requests);
     line(page, "stoa_store_events_total", "counter", stats.events);
+    line(page, "stoa_store_results_total", "counter", stats.results);
     line(page, "stoa_store_failures_total", "counter", stats.failures);
     line(page, "stoa_store_unavailable_total", "counter", stats.unavailable);
     line(page, "stoa_store_overloaded_total", "counter", stats.overloaded);

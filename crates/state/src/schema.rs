@@ -183,8 +183,9 @@ pub(crate) fn explain(path: &Path, error: &rusqlite::Error) -> OpenError {
 mod tests {
     use super::*;
 
-    /// The first schema as it was released. It must never change, and neither must `schema/1.sql`.
-    const FIRST: &str = include_str!("schema/1.recorded.sql");
+    /// The steps as they were released. They must never change, and neither must `schema/1.sql` and those after it.
+    const RECORDED: [&str; 2] =
+        [include_str!("schema/1.recorded.sql"), include_str!("schema/2.recorded.sql")];
 
     fn scratch(name: &str) -> (std::path::PathBuf, StoreConfig) {
         let directory = std::env::temp_dir().join(format!("stoa-schema-{}-{name}", std::process::id()));
@@ -196,7 +197,7 @@ mod tests {
     fn old_database(config: &StoreConfig) {
         let old = Connection::open(&config.path).expect("opens");
         old.execute_batch("PRAGMA page_size = 4096; PRAGMA journal_mode = wal").expect("prepared");
-        old.execute_batch(FIRST).expect("made");
+        old.execute_batch(RECORDED[0]).expect("made");
         old.execute_batch("INSERT INTO room (name) VALUES ('lobby')").expect("filled");
         old.pragma_update(None, "application_id", APPLICATION_ID).expect("set");
         old.pragma_update(None, "user_version", 1).expect("set");
@@ -211,7 +212,7 @@ mod tests {
     fn an_old_database_is_brought_up_to_date_step_by_step_and_keeps_what_it_has() {
         let (directory, config) = scratch("steps");
         old_database(&config);
-        let epoch = open(&config).expect("opens as it is").epoch;
+        let epoch = open_with(&config, &MIGRATIONS[..1]).expect("opens as it is").epoch;
         let steps = [
             MIGRATIONS[0],
             "ALTER TABLE room ADD COLUMN topic TEXT NOT NULL DEFAULT 'none'",
@@ -248,7 +249,24 @@ mod tests {
     }
 
     #[test]
-    fn the_first_schema_is_as_it_was_released() {
-        assert_eq!(MIGRATIONS[0], FIRST);
+    fn released_steps_are_as_they_were() {
+        assert_eq!(MIGRATIONS, RECORDED);
+    }
+
+    #[test]
+    fn a_database_from_before_there_were_results_gets_their_tables_and_keeps_its_rooms() {
+        let (directory, config) = scratch("results");
+        old_database(&config);
+        let opened = open(&config).expect("migrates");
+        let count = |table| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            opened.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))
+        };
+        assert_eq!(
+            (count("room"), count("result"), count("finish"), count("rating")),
+            (Ok(1), Ok(0), Ok(0), Ok(0))
+        );
+        assert_eq!(version(&config), 2);
+        std::fs::remove_dir_all(directory).expect("removed");
     }
 }

@@ -25,7 +25,7 @@ pub enum Health {
 pub struct Stats {
     /// Durable transactions.
     pub commits: u64,
-    /// Requests in them. Divided by `commits`: the mean batch.
+    /// Requests and results of matches in them. Divided by `commits`: the mean batch.
     pub requests: u64,
     /// Events appended.
     pub events: u64,

@@ -8,4 +8,6 @@ mod crash;
 mod faults;
 mod opening;
 mod promises;
+mod results;
+mod results_crash;
 mod rig;
