@@ -8,7 +8,10 @@
 pub mod bench;
 pub mod check;
 pub mod client;
+pub mod crowd;
+pub mod drift;
 pub mod history;
 pub mod load;
+pub mod play;
 pub mod random;
 pub mod world;

@@ -224,7 +224,7 @@ impl Results {
     }
 }
 
-fn write_line(text: &mut String, name: &str, summary: &Summary) -> std::fmt::Result {
+pub(crate) fn write_line(text: &mut String, name: &str, summary: &Summary) -> std::fmt::Result {
     if summary.count == 0 {
         return Ok(());
     }
@@ -234,7 +234,7 @@ fn write_line(text: &mut String, name: &str, summary: &Summary) -> std::fmt::Res
 }
 
 /// Microseconds in the unit that suits them.
-fn time(micros: f64) -> String {
+pub(crate) fn time(micros: f64) -> String {
     if micros < 1000.0 {
         format!("{micros:.0} µs")
     } else if micros < 1e6 {
@@ -245,7 +245,7 @@ fn time(micros: f64) -> String {
 }
 
 /// A number with commas between groups of three digits.
-fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
