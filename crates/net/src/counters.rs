@@ -79,6 +79,10 @@ counters! {
     refused_full,
     /// Handshakes refused because there are `connections_max`, or `websockets_per_ip_max` from one address.
     refused_websockets,
+    /// Sockets handed over to the worker that their WebSocket belongs to.
+    handed_over,
+    /// Handshakes refused because the worker that the WebSocket belongs to did not take it, or not in time.
+    hand_overs_refused,
     /// Carriers of HTTP/2 and HTTP/3 opened.
     carriers_opened,
     /// Carriers closed because the peer sent floods of frames that carry nothing, or broke the protocol.

@@ -8,6 +8,7 @@
 //! 4. Who is still there at the deadline is cut.
 
 use crate::clock;
+use crate::door::Door;
 use crate::local::Local;
 use crate::signal::{CUT, DRAIN, Signal};
 use std::rc::Rc;
@@ -82,7 +83,9 @@ pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
             // Handshakes that were under way may have become WebSockets after the list was made.
             waiting = not_asked(local);
         }
-        if local.connections() == 0 && without_websocket(local) == 0 {
+        // Last of all the door, because it does not open again.
+        let all_gone = local.connections() == 0 && without_websocket(local) == 0;
+        if all_gone && local.door().is_none_or(Door::close_if_nobody_waits) {
             return drained;
         }
         if elapsed >= drain.deadline {
@@ -90,7 +93,8 @@ pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
         }
         sleep(STEP.min(drain.deadline - elapsed)).await;
     }
-    drained.requests_left = without_websocket(local);
+    let at_door = local.door().map_or(0, Door::close) as u64;
+    drained.requests_left = without_websocket(local) + at_door;
     for signal in local.signals() {
         signal.raise(CUT);
         drained.cut += 1;

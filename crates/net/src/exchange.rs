@@ -5,7 +5,7 @@ use crate::endpoint::Endpoint;
 use crate::guests::Seat;
 use crate::local::Local;
 use crate::signal::Wake;
-use crate::site::{Answer, Request, Site};
+use crate::site::{Answer, Later, Request, Site};
 use crate::tls::TlsFacts;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -17,6 +17,9 @@ use ws::head::RequestHead;
 
 /// Two years, as Mozilla's guideline has it: a browser that was here over TLS comes back only over TLS.
 const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=63072000");
+
+/// The answer to a handshake where there are only pages.
+const NO_WEBSOCKET: &str = "There is no WebSocket here.";
 
 /// The other end of a carrier, and what its handshake told. The same for every request on it.
 pub(crate) struct Caller {
@@ -34,6 +37,8 @@ pub(crate) enum Outcome<E: Endpoint> {
     Refused(Response<Bytes>),
     /// What the site said.
     Response(Response<Bytes>),
+    /// What the site will say, within `answer_timeout`.
+    Later(Later),
     /// It becomes a WebSocket.
     Upgrade(Upgrade<E>),
 }
@@ -41,9 +46,28 @@ pub(crate) enum Outcome<E: Endpoint> {
 /// A WebSocket that the site has accepted.
 pub(crate) struct Upgrade<E: Endpoint> {
     pub(crate) accepted: Accepted,
-    pub(crate) endpoint: Box<dyn FnOnce(Wake) -> E>,
+    pub(crate) endpoint: Making<E>,
     pub(crate) config: Arc<ws::Config>,
+    pub(crate) unsent_bytes_max: Option<u32>,
     pub(crate) seat: Seat,
+}
+
+/// How, and where, the endpoint of a WebSocket is made.
+pub(crate) enum Making<E: Endpoint> {
+    /// On the worker that the request came to.
+    Here(Box<dyn FnOnce(Wake) -> E>),
+    /// On whichever worker, of which this one is wished for.
+    On(u16, Box<dyn FnOnce(u16, Wake) -> E + Send>),
+}
+
+impl<E: Endpoint> Making<E> {
+    /// Makes it on this worker.
+    pub(crate) fn here(self, worker: u16) -> impl FnOnce(Wake) -> E {
+        move |wake| match self {
+            Self::Here(make) => make(wake),
+            Self::On(_, make) => make(worker, wake),
+        }
+    }
 }
 
 /// Answers a request whose head was read and checked. `has_body` tells whether a body follows, or may follow.
@@ -54,7 +78,7 @@ pub(crate) fn answer<S: Site>(
     site: &S,
     local: &Rc<Local>,
 ) -> Outcome<S::Endpoint> {
-    if let Err((status, sentence)) = screen(head, has_body, caller.tls.as_ref()) {
+    if let Err((status, sentence)) = screen(head, has_body, caller.tls.as_ref(), site) {
         return refuse(status, sentence, local);
     }
     let seat = is_websocket_request(head).then(|| seat(head, caller, local)).transpose();
@@ -68,28 +92,74 @@ pub(crate) fn answer<S: Site>(
     local.counters.requests.add(1);
     let client_certificate = caller.tls.as_ref().and_then(|facts| facts.client.as_deref());
     let request = Request { head, peer: caller.peer, secure: caller.tls.is_some(), client_certificate };
+    let extras = Extras::new(head, caller);
     match (site.respond(&request), seat) {
-        // In HTTP/2 and HTTP/3 any 2xx says that the WebSocket is open (RFC 8441 section 5), whatever the site meant by it.
-        (Answer::Response(response), _) if head.protocol().is_some() && response.status().is_success() => {
-            refuse(StatusCode::NOT_FOUND, "There is no WebSocket here.", local)
+        (Answer::Response(response), _) if extras.is_misleading(&response) => {
+            refuse(StatusCode::NOT_FOUND, NO_WEBSOCKET, local)
         }
-        (Answer::Response(mut response), _) => {
-            if caller.tls.as_ref().is_some_and(|facts| facts.is_lasting) {
-                response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, ONLY_TLS);
-            }
-            if let Some(value) = caller.http3_port.and_then(alternative) {
-                response.headers_mut().insert(header::ALT_SVC, value);
-            }
-            Outcome::Response(response)
-        }
+        (Answer::Response(response), _) => Outcome::Response(extras.added_to(response)),
+        (Answer::Later(response), _) => Outcome::Later(in_time(response, extras, local)),
         (Answer::Upgrade { accepted, endpoint, config }, Some(seat)) => {
-            Outcome::Upgrade(Upgrade { accepted, endpoint, config, seat })
+            let endpoint = Making::Here(endpoint);
+            Outcome::Upgrade(Upgrade { accepted, endpoint, config, unsent_bytes_max: None, seat })
+        }
+        (Answer::UpgradeOn { worker, accepted, endpoint, config, unsent_bytes_max }, Some(seat)) => {
+            let endpoint = Making::On(worker, endpoint);
+            Outcome::Upgrade(Upgrade { accepted, endpoint, config, unsent_bytes_max, seat })
         }
         // There is no `Accepted` for what is no WebSocket, unless a site keeps one from an earlier request.
-        (Answer::Upgrade { .. }, None) => {
+        (Answer::Upgrade { .. } | Answer::UpgradeOn { .. }, None) => {
             refuse(StatusCode::INTERNAL_SERVER_ERROR, "This request did not ask for a WebSocket.", local)
         }
     }
+}
+
+/// What every answer of a site gets, as far as its request decides that.
+#[derive(Clone, Copy)]
+struct Extras {
+    is_extended_connect: bool,
+    is_lasting: bool,
+    http3_port: Option<u16>,
+}
+
+impl Extras {
+    fn new(head: &RequestHead, caller: &Caller) -> Self {
+        Self {
+            is_extended_connect: head.protocol().is_some(),
+            is_lasting: caller.tls.as_ref().is_some_and(|facts| facts.is_lasting),
+            http3_port: caller.http3_port,
+        }
+    }
+
+    /// In HTTP/2 and HTTP/3 any 2xx says that the WebSocket is open (RFC 8441 section 5), whatever the site meant by it.
+    fn is_misleading(self, response: &Response<Bytes>) -> bool {
+        self.is_extended_connect && response.status().is_success()
+    }
+
+    fn added_to(self, mut response: Response<Bytes>) -> Response<Bytes> {
+        if self.is_lasting {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, ONLY_TLS);
+        }
+        if let Some(value) = self.http3_port.and_then(alternative) {
+            response.headers_mut().insert(header::ALT_SVC, value);
+        }
+        response
+    }
+}
+
+/// Waits for an answer as long as it may take.
+fn in_time(response: Later, extras: Extras, local: &Rc<Local>) -> Later {
+    let local = Rc::clone(local);
+    Box::pin(async move {
+        match tokio::time::timeout(local.limits.answer_timeout, response).await {
+            Ok(response) if extras.is_misleading(&response) => refusal(StatusCode::NOT_FOUND, NO_WEBSOCKET),
+            Ok(response) => extras.added_to(response),
+            Err(_) => {
+                local.counters.requests_late.add(1);
+                refusal(StatusCode::SERVICE_UNAVAILABLE, "The answer took too long. Try again later.")
+            }
+        }
+    })
 }
 
 /// Tells that the same is to be had over HTTP/3 on this port, today (RFC 7838 section 3).
@@ -122,14 +192,24 @@ pub(crate) fn refusal(status: StatusCode, sentence: impl Into<Bytes>) -> Respons
 type Refused = (StatusCode, &'static str);
 
 /// What is refused whatever the site: bodies, other methods, a name that is not the one the handshake asked for.
-fn screen(head: &RequestHead, has_body: bool, tls: Option<&TlsFacts>) -> Result<(), Refused> {
+fn screen<S: Site>(
+    head: &RequestHead,
+    has_body: bool,
+    tls: Option<&TlsFacts>,
+    site: &S,
+) -> Result<(), Refused> {
     // What follows an extended CONNECT is the WebSocket.
     let is_extended_connect = head.protocol().is_some();
     if has_body && !is_extended_connect {
         return Err((StatusCode::PAYLOAD_TOO_LARGE, "Requests with a body are not served here."));
     }
-    if !matches!(head.method(), "GET" | "HEAD") && !is_extended_connect {
-        return Err((StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are served here."));
+    let is_taken = match head.method() {
+        "GET" | "HEAD" => true,
+        "POST" => site.takes_post(head),
+        _ => is_extended_connect,
+    };
+    if !is_taken {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "This is not served here with this method."));
     }
     // RFC 9110 section 7.4: a connection that was made for another name must not be used for this one.
     if let Some(facts) = tls

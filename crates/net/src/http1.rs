@@ -1,17 +1,16 @@
 //! HTTP/1.1 on one socket: reads requests strictly, answers them, and hands the socket on when one becomes a WebSocket.
 //!
-//! This is small on purpose: GET and HEAD without bodies, for pages, health checks and handshakes. Every request of a
+//! This is small on purpose: requests without bodies, for pages, health checks and handshakes. Every request of a
 //! connection goes through the same strict reader ([`HeadReader`]), so there is no second, laxer parser that a proxy in
 //! front could disagree with.
 
-use crate::clock;
-use crate::driver::Driver;
-use crate::exchange::{self, Caller, Outcome, Upgrade};
+use crate::exchange::{self, Caller, Outcome};
 use crate::guests::Visit;
 use crate::http2;
 use crate::limits::PIPELINED_BYTES_MAX;
 use crate::local::Local;
 use crate::pending;
+use crate::portable::Portable;
 use crate::response::{self, Fate};
 use crate::site::Site;
 use bytes::Bytes;
@@ -27,7 +26,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use ws::handshake::is_websocket_request;
 use ws::head::{Framing, HeadError, HeadLimits, RequestHead};
 use ws::http1::HeadReader;
-use ws::{Connection, Role};
+
+mod upgrade;
 
 /// How the connection preface of HTTP/2 begins (RFC 9113 section 3.4).
 const PREFACE_WORD: &[u8] = b"PRI ";
@@ -54,7 +54,7 @@ struct Wire<Io> {
 pub(crate) async fn serve<S, Io>(io: Io, caller: Caller, site: Rc<S>, local: Rc<Local>, visit: Visit)
 where
     S: Site,
-    Io: AsyncRead + AsyncWrite + Unpin + 'static,
+    Io: Portable,
 {
     let mut wire = Wire { io, ahead: Vec::new(), local: Rc::clone(&local) };
     for number in 1..=local.limits.requests_per_connection_max {
@@ -75,26 +75,18 @@ where
         let keep = !last && head.keeps_alive() && !is_websocket_request(&head);
         let fate = if keep { Fate::KeepAlive } else { Fate::Close };
         let has_body = !matches!(head.framing(), Framing::None | Framing::Length(0));
-        match exchange::answer(&head, has_body, &caller, &*site, &local) {
+        let answer = match exchange::answer(&head, has_body, &caller, &*site, &local) {
             Outcome::Refused(answer) => return wire.answer_and_close(&answer).await,
-            Outcome::Response(answer) => {
-                let head_only = head.method() == "HEAD";
-                if wire.write(&response::encode(&answer, head_only, fate)).await.is_err() {
-                    return;
-                }
+            Outcome::Response(answer) => answer,
+            Outcome::Later(answer) => answer.await,
+            Outcome::Upgrade(upgrade) => {
+                // In a box, so that a socket that waits for its next request need not be as large.
+                return Box::pin(upgrade::run(wire, upgrade, &caller, visit)).await;
             }
-            Outcome::Upgrade(Upgrade { accepted, endpoint, config, seat }) => {
-                drop(visit);
-                let mut answer = Vec::new();
-                if accepted.write_response(&[], &mut answer).is_err() || wire.write(&answer).await.is_err() {
-                    return;
-                }
-                let connection = Connection::new(Role::Server, config, clock::now(), [0; 2])
-                    .with_compression(accepted.compression);
-                let driver = Driver::new(local, wire.io, connection, wire.ahead, endpoint);
-                drop(tokio::task::spawn_local(seat.occupy(driver)));
-                return;
-            }
+        };
+        let head_only = head.method() == "HEAD";
+        if wire.write(&response::encode(&answer, head_only, fate)).await.is_err() {
+            return;
         }
         if fate == Fate::Close {
             return wire.close().await;

@@ -248,18 +248,25 @@ impl<S: Site, Io: AsyncRead + AsyncWrite + Unpin> Carrier<S, Io> {
             Outcome::Refused(response) | Outcome::Response(response) => {
                 answer::send(respond, response, head_only, &self.local);
             }
+            Outcome::Later(response) => {
+                let local = Rc::clone(&self.local);
+                drop(tokio::task::spawn_local(async move {
+                    answer::send(respond, response.await, head_only, &local);
+                }));
+            }
             Outcome::Upgrade(upgrade) => self.upgrade(respond, body, upgrade),
         }
     }
 
     fn upgrade(&mut self, respond: SendResponse<Payload>, body: RecvStream, upgrade: Upgrade<S::Endpoint>) {
-        let Upgrade { accepted, endpoint, config, seat } = upgrade;
+        let Upgrade { accepted, endpoint, config, seat, .. } = upgrade;
         // If the peer has reset the stream already, nothing was opened.
         let Some(send) = answer::open(respond, &accepted) else { return };
         self.visit = None;
         let stream = Http2Stream::new(send, body);
         let connection = Connection::new(Role::Server, config, clock::now(), [0; 2])
             .with_compression(accepted.compression);
+        let endpoint = endpoint.here(self.local.worker);
         let driver = Driver::new(Rc::clone(&self.local), stream, connection, Vec::new(), endpoint);
         drop(tokio::task::spawn_local(seat.occupy(driver)));
     }

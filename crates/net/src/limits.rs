@@ -60,6 +60,11 @@ pub struct Limits {
     /// alive. Past it a new socket from there is closed at once. IPv6 addresses count by their first 64 bits.
     /// Default 1,024.
     pub pre_auth_connections_per_ip_max: u32,
+    /// Sockets that may wait until a worker takes them over from others: see [`Answer::UpgradeOn`](crate::Answer::UpgradeOn).
+    /// Past it a handshake is answered with 503. Default 1,024.
+    pub hand_overs_waiting_max: usize,
+    /// How long such a socket may have waited; then its handshake is answered with 503. Default 5 s.
+    pub hand_over_timeout: Duration,
     /// Streams at a time on one carrier of HTTP/2 or HTTP/3, WebSockets included. Announced to the peer; a stream beyond
     /// it is refused with REFUSED_STREAM (HTTP/2) or not possible (HTTP/3). Each may make us keep
     /// [`STREAM_WINDOW_BYTES`] of input and [`Http2Limits::send_buffer_bytes_max`] of output. Default 128, at most 16,384.
@@ -71,6 +76,9 @@ pub struct Limits {
     /// From the first byte of a request (for the first request: from when the connection stands) to the end of its
     /// head; then 408 and close. Default 10 s.
     pub request_head_timeout: Duration,
+    /// How long a site may take for an answer that it gives later: see [`Answer::Later`](crate::Answer::Later). Then 503.
+    /// Default 10 s.
+    pub answer_timeout: Duration,
     /// How long an idle connection that carried a request is kept for the next one; then it is closed. Over HTTP/2 and
     /// HTTP/3 a carrier is idle when it has no stream, and gets a GOAWAY first. Default 15 s.
     pub keep_alive_timeout: Duration,
@@ -146,10 +154,13 @@ impl Default for Limits {
             connections_max: 500_000,
             pre_auth_connections_per_ip_max: 1024,
             websockets_per_ip_max: 100_000,
+            hand_overs_waiting_max: 1024,
+            hand_over_timeout: Duration::from_secs(5),
             streams_per_carrier_max: 128,
             http2: Http2Limits::default(),
             tls_handshake_timeout: Duration::from_secs(10),
             request_head_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(15),
             requests_per_connection_max: 1000,
             write_timeout: Duration::from_secs(60),

@@ -2,6 +2,7 @@
 
 use crate::alarms::Alarms;
 use crate::counters::Counters;
+use crate::door::Door;
 use crate::guests::Guests;
 use crate::limits::{KEPT_BUFFER_BYTES_MAX, Limits, READ_BUFFER_BYTES, WRITE_QUANTUM_BYTES};
 use crate::signal::Signal;
@@ -15,6 +16,10 @@ use ws::deflate::Codec;
 
 /// The shared part of one worker, or of one thread that dials. Never leaves its thread.
 pub struct Local {
+    /// The number of this worker; 0 elsewhere.
+    pub(crate) worker: u16,
+    /// The doors of all workers, by their numbers. Empty elsewhere.
+    pub(crate) doors: Arc<[Door]>,
     /// Limits of every connection here.
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
@@ -80,7 +85,7 @@ impl Buffers {
 impl Local {
     /// A context for connections of the thread that calls this.
     pub fn new(limits: Limits) -> Rc<Self> {
-        Self::with_counters(limits, Arc::default())
+        Self::of_worker(0, Arc::new([]), limits, Arc::default())
     }
 
     /// The context of connections that this thread dials: a worker's own, elsewhere one with default limits.
@@ -94,8 +99,15 @@ impl Local {
         OF_THREAD.set(Some(Rc::clone(local)));
     }
 
-    pub(crate) fn with_counters(limits: Limits, counters: Arc<Counters>) -> Rc<Self> {
+    pub(crate) fn of_worker(
+        worker: u16,
+        doors: Arc<[Door]>,
+        limits: Limits,
+        counters: Arc<Counters>,
+    ) -> Rc<Self> {
         Rc::new(Self {
+            worker,
+            doors,
             limits,
             counters,
             alarms: Alarms::default(),
@@ -106,6 +118,11 @@ impl Local {
             draining: Cell::new(false),
             drain_begins: Notify::new(),
         })
+    }
+
+    /// Where this worker takes sockets from others. None for a thread that is no worker.
+    pub(crate) fn door(&self) -> Option<&Door> {
+        self.doors.get(usize::from(self.worker))
     }
 
     /// What was counted here.

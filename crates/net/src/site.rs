@@ -5,7 +5,9 @@ use crate::signal::Wake;
 use crate::tls::PeerCertificate;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use ws::handshake::{Accepted, Refusal};
 use ws::head::RequestHead;
@@ -18,8 +20,15 @@ pub trait Site: 'static {
 
     /// Answers one request. Runs on the worker and must not block.
     ///
-    /// Only GET and HEAD without a body come here. The answer to HEAD is sent without its body.
+    /// Only GET and HEAD without a body come here, and POST without one where [`takes_post`](Self::takes_post) says so. The answer to HEAD is sent without its body.
     fn respond(&self, request: &Request<'_>) -> Answer<Self::Endpoint>;
+
+    /// Whether a POST without a body may come to [`respond`](Self::respond) as well. Others are answered with 405. Any page
+    /// of the web can make a browser send one, so the site has to look at its origin: see [`origin`](crate::origin).
+    fn takes_post(&self, head: &RequestHead) -> bool {
+        let _ = head;
+        false
+    }
 }
 
 /// A request whose head was read and checked.
@@ -39,6 +48,9 @@ pub struct Request<'a> {
 pub enum Answer<E> {
     /// An ordinary response. `Content-Length`, `Connection` and `Date` are added; do not set them.
     Response(Response<Bytes>),
+    /// A response that takes a moment, because another thread has to be asked. Runs on the worker and must not block. If it
+    /// takes longer than [`answer_timeout`](crate::Limits::answer_timeout), the answer is 503.
+    Later(Later),
     /// The connection becomes a WebSocket.
     Upgrade {
         /// The handshake that was accepted.
@@ -48,7 +60,29 @@ pub enum Answer<E> {
         /// Limits and deadlines of this WebSocket.
         config: Arc<ws::Config>,
     },
+    /// The connection becomes a WebSocket, on a certain worker if that is possible.
+    ///
+    /// A socket of HTTP/1.1, with or without TLS, moves there. If that worker does not take it, the handshake is answered with
+    /// 503, and `endpoint` is not called. A stream of HTTP/2 or HTTP/3 cannot leave its carrier, so it stays on the worker
+    /// that it came to.
+    UpgradeOn {
+        /// The worker that is wished for, by its index.
+        worker: u16,
+        /// The handshake that was accepted.
+        accepted: Accepted,
+        /// Makes the endpoint on the worker where it will live, given that worker's index and the handle that wakes it.
+        endpoint: Box<dyn FnOnce(u16, Wake) -> E + Send>,
+        /// Limits and deadlines of this WebSocket.
+        config: Arc<ws::Config>,
+        /// How many bytes the kernel may hold that are not sent yet (`TCP_NOTSENT_LOWAT`), on a socket of its own. Less of
+        /// it means that what is written is newer when it leaves: once so much waits, the connection has no
+        /// [room](crate::Outgoing::room). None for the kernel's default, which is megabytes.
+        unsent_bytes_max: Option<u32>,
+    },
 }
+
+/// The future of a response.
+pub type Later = Pin<Box<dyn Future<Output = Response<Bytes>>>>;
 
 impl<E> Answer<E> {
     /// A short text.
@@ -81,7 +115,9 @@ impl<E> std::fmt::Debug for Answer<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Response(response) => f.debug_tuple("Response").field(&response.status()).finish(),
+            Self::Later(_) => f.write_str("Later"),
             Self::Upgrade { .. } => f.write_str("Upgrade"),
+            Self::UpgradeOn { worker, .. } => f.debug_struct("UpgradeOn").field("worker", worker).finish(),
         }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) use facts::TlsFacts;
 pub use key_log::KeyLog;
 pub use options::{PemPair, TlsOptions};
 pub use reload::Reloads;
+pub(crate) use stream::{PackedTls, TlsStream};
 
 use certificates::{Certificates, Choice};
 use config::{Configs, Resumption};
@@ -36,7 +37,6 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use stream::TlsStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

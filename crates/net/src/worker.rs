@@ -1,7 +1,9 @@
 //! Workers: one thread, one runtime, its own listeners. A connection lives and dies on one worker.
 
 use crate::accept::{self, Offer};
+use crate::cores;
 use crate::counters::{Counters, Totals};
+use crate::door::Door;
 use crate::drain::{self, Drain, Drained};
 use crate::http3;
 use crate::limits::Limits;
@@ -42,6 +44,9 @@ pub struct Options {
     pub limits: Limits,
     /// Threads are called this and their number.
     pub thread_name: String,
+    /// Whether each thread stays on one core: the first on the first core that this process may use, and so on, over and
+    /// over. Good where the threads have those cores for themselves, bad where they share them.
+    pub pinned: bool,
 }
 
 impl Options {
@@ -49,7 +54,8 @@ impl Options {
     pub fn new(workers: u16, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         let listen =
             addresses.into_iter().map(|address| Listen { address, tls: None, http3: false }).collect();
-        Self { workers, listen, limits: Limits::default(), thread_name: "worker".to_owned() }
+        let (limits, thread_name) = (Limits::default(), "worker".to_owned());
+        Self { workers, listen, limits, thread_name, pinned: false }
     }
 }
 
@@ -130,9 +136,11 @@ impl Workers {
                 .map_err(|error| cannot_listen(address, &error))?;
             addresses.push(address);
         }
+        let waiting_max = options.limits.hand_overs_waiting_max;
+        let doors: Arc<[Door]> = (0..options.workers).map(|_| Door::new(waiting_max)).collect();
         let threads = (0..options.workers)
             .zip(sockets)
-            .map(|(index, listeners)| Thread::start(index, listeners, &options, Arc::clone(&make)))
+            .map(|(index, listeners)| Thread::start(index, listeners, &options, &doors, Arc::clone(&make)))
             .collect::<io::Result<_>>()?;
         Ok(Self { threads, addresses })
     }
@@ -192,7 +200,13 @@ impl Drop for Workers {
 }
 
 impl Thread {
-    fn start<S, F>(index: u16, listeners: Listeners, options: &Options, make: Arc<F>) -> io::Result<Self>
+    fn start<S, F>(
+        index: u16,
+        listeners: Listeners,
+        options: &Options,
+        doors: &Arc<[Door]>,
+        make: Arc<F>,
+    ) -> io::Result<Self>
     where
         S: Site,
         F: Fn(&Worker) -> S + Send + Sync + 'static,
@@ -200,6 +214,7 @@ impl Thread {
         let (commands, receiver) = mpsc::channel(4);
         let counters = Arc::new(Counters::default());
         let (limits, counted) = (options.limits.clone(), Arc::clone(&counters));
+        let (doors, pinned) = (Arc::clone(doors), options.pinned);
         let (report, started) = std::sync::mpsc::channel();
         let handle = std::thread::Builder::new().name(format!("{}-{index}", options.thread_name)).spawn(
             move || {
@@ -210,14 +225,28 @@ impl Thread {
                     Ok(runtime) => runtime,
                     Err(error) => return drop(report.send(Err(error))),
                 };
+                if pinned && let Err(error) = cores::pin(index) {
+                    tracing::warn!(%error, worker = index, "cannot stay on one core");
+                }
                 let _ = report.send(Ok(()));
-                let local = Local::with_counters(limits, counted);
+                let local = Local::of_worker(index, doors, limits, counted);
                 let worker = Worker { index, local };
                 runtime.block_on(run(worker, listeners, &*make, receiver));
             },
         )?;
         started.recv().unwrap_or_else(|_| Err(io::Error::other("a worker ended before it began")))?;
         Ok(Self { commands: Some(commands), counters, handle: Some(handle) })
+    }
+}
+
+/// Shuts the door of a worker that ends, however it ends: nobody takes what others would bring.
+struct Doorkeeper(Rc<Local>);
+
+impl Drop for Doorkeeper {
+    fn drop(&mut self) {
+        if let Some(door) = self.0.door() {
+            door.close();
+        }
     }
 }
 
@@ -230,9 +259,16 @@ async fn run<S: Site>(
 ) {
     let local = Rc::clone(&worker.local);
     Local::set_of_thread(&local);
+    let _doorkeeper = Doorkeeper(Rc::clone(&local));
     let alarms = Rc::clone(&local);
     tokio::task::spawn_local(async move { alarms.alarms.run().await });
     let site = Rc::new(make(&worker));
+    let visited = Rc::clone(&local);
+    tokio::task::spawn_local(async move {
+        if let Some(door) = visited.door() {
+            door.run(&visited).await;
+        }
+    });
     for sockets in listeners.quic {
         let (site, local) = (Rc::clone(&site), Rc::clone(&local));
         drop(tokio::task::spawn_local(http3::run(sockets, worker.index, site, local)));

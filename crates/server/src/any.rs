@@ -37,6 +37,13 @@ impl Endpoint for NodeEndpoint {
         self.inner().on_writable(out);
     }
 
+    fn is_ready(&self) -> bool {
+        match self {
+            Self::Chat(endpoint) => endpoint.is_ready(),
+            Self::Classic(endpoint) => endpoint.is_ready(),
+        }
+    }
+
     fn on_pong(&mut self, rtt: Duration) {
         self.inner().on_pong(rtt);
     }

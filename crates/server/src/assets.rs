@@ -71,7 +71,7 @@ mod tests {
     fn get(path: &str, tag: Option<&str>) -> Option<Response<Bytes>> {
         match answer::<NoEndpoint>(path, tag)? {
             Answer::Response(response) => Some(response),
-            Answer::Upgrade { .. } => None,
+            _ => None,
         }
     }
 

@@ -39,6 +39,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Threads that serve connections.
     pub workers: u16,
+    /// Whether each of them stays on one core.
+    pub workers_pinned: bool,
     /// Who may come.
     pub auth: AuthConfig,
     /// Pages of which origins may connect.
@@ -205,6 +207,7 @@ fn start_workers(
         listen,
         limits: config.net_limits.clone(),
         thread_name: "stoa-worker".to_owned(),
+        pinned: config.workers_pinned,
     };
     let (shared, draining, limits) = (Arc::clone(shared), Arc::clone(draining), config.limits.clone());
     let make = move |worker: &net::Worker| {

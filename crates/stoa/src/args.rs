@@ -78,6 +78,9 @@ pub(crate) struct ServerThreads {
     /// Threads that serve connections [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
+    /// Keep each of these threads on one core. For machines that have nothing else to do
+    #[arg(long)]
+    pub pin_workers: bool,
 }
 
 impl ServerThreads {

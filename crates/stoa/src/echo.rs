@@ -55,6 +55,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
     });
     let options = Options {
         workers: args.threads.count(),
+        pinned: args.threads.pin_workers,
         listen: plain.chain(secure).collect(),
         limits: net::Limits {
             // It is a tool for measurements, which come from one address with thousands of connections at once.

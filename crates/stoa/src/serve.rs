@@ -192,6 +192,7 @@ impl ServeArgs {
             admin_listen: self.admin_listen.0,
             data: self.data.clone(),
             workers: self.threads.count(),
+            workers_pinned: self.threads.pin_workers,
             auth: AuthConfig {
                 guests_allowed: self.allow_guests,
                 keys,

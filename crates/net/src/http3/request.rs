@@ -127,6 +127,10 @@ impl<S: Site> Exchange<S> {
             Outcome::Refused(response) | Outcome::Response(response) => {
                 self.respond(response, head_only).await
             }
+            Outcome::Later(response) => {
+                let response = response.await;
+                self.respond(response, head_only).await;
+            }
             Outcome::Upgrade(upgrade) => self.upgrade(upgrade, ahead).await,
         }
     }
@@ -159,7 +163,7 @@ impl<S: Site> Exchange<S> {
     }
 
     async fn upgrade(mut self, upgrade: Upgrade<S::Endpoint>, ahead: Vec<u8>) {
-        let Upgrade { accepted, endpoint, config, seat } = upgrade;
+        let Upgrade { accepted, endpoint, config, seat, .. } = upgrade;
         let mut head = Vec::new();
         if !self.write_head(StatusCode::OK, accepted.fields(), &mut head) {
             return abandon(&mut self.send, &mut self.receive, Code::INTERNAL_ERROR);
@@ -173,6 +177,7 @@ impl<S: Site> Exchange<S> {
         let stream = Http3Stream::new(busy.0.session.quic.clone(), send, receive, reader);
         let connection = Connection::new(Role::Server, config, clock::now(), [0; 2])
             .with_compression(accepted.compression);
+        let endpoint = endpoint.here(local.worker);
         let driver = Driver::new(local, stream, connection, ahead, endpoint);
         drop(tokio::task::spawn_local(busy.with(seat.occupy(driver))));
     }

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 /// How much is read from the socket with one system call, at most. Sixteen records of 4 KiB, or four of the longest.
 const READ_BYTES: usize = 64 * 1024;
@@ -41,6 +42,13 @@ impl Scratch {
         OF_THREAD.set(Some(scratch));
         result
     }
+}
+
+/// A [`TlsStream`] that belongs to no runtime, on its way from one thread to another.
+pub(crate) struct PackedTls {
+    socket: std::net::TcpStream,
+    records: Records,
+    is_closing: bool,
 }
 
 /// A server's byte stream over TLS. Reading takes whatever the socket has with one system call and decrypts all of it;
@@ -147,6 +155,25 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> TlsStream<Io> {
             self.records.outgoing().extend_from_slice(&records[sent..]);
             Poll::Ready(Ok(bytes.len()))
         })
+    }
+}
+
+impl TlsStream<TcpStream> {
+    /// The socket underneath.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.io
+    }
+
+    /// Takes the stream out of this thread's runtime, with all that was read and is to be sent.
+    pub(crate) fn pack(self) -> io::Result<PackedTls> {
+        let Self { io, records, is_closing } = self;
+        Ok(PackedTls { socket: io.into_std()?, records, is_closing })
+    }
+
+    /// Brings a stream into this thread's runtime.
+    pub(crate) fn unpack(packed: PackedTls) -> io::Result<Self> {
+        let PackedTls { socket, records, is_closing } = packed;
+        Ok(Self { io: TcpStream::from_std(socket)?, records, is_closing })
     }
 }
 

@@ -90,6 +90,7 @@ pub fn config(directory: &Path) -> Config {
         admin_listen: Some(any_port),
         data: directory.to_owned(),
         workers: 2,
+        workers_pinned: false,
         auth: AuthConfig { guests_allowed: true, ..AuthConfig::default() },
         allowed_origins: net::origin::Allowed::SameOrigin,
         query_token_allowed: false,
