@@ -3,12 +3,16 @@
 //! A [`Game`] is the rules of one kind of game and knows nothing of time, sockets and threads. The runtime gives each match
 //! its ticks, each tick its inputs, and each receiver its snapshots; it records, restores, and finds matches for players.
 
+mod chance;
 pub mod classic;
 pub mod game;
 pub mod host;
 pub mod ids;
 pub mod lobby;
 pub mod overload;
+pub mod queue;
+pub mod rate;
+pub mod recording;
 pub mod registry;
 mod running;
 pub mod wire;

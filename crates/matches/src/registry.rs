@@ -1,17 +1,24 @@
 //! Which games a node has.
 
 use crate::game::{Game, Setup};
-use crate::running::{Match, Running};
+use crate::ids::MatchId;
+use crate::recording::{Guarded, Replayed};
+use crate::running::{Match, Policy, Running};
 
 /// Longest [`Setup::options`], in bytes.
 pub const OPTIONS_BYTES_MAX: usize = 256;
 
-type Begin = fn(&Setup) -> Box<dyn Match>;
+/// How the matches of one game are made.
+#[derive(Clone, Copy)]
+struct Makers {
+    begin: fn(&MatchId, &Setup, Policy) -> Box<dyn Match>,
+    replay: fn(&Setup) -> Box<dyn Replayed>,
+}
 
 /// The games that can be played, by name.
 #[derive(Clone, Default)]
 pub struct Registry {
-    games: Vec<(Entry, Begin)>,
+    games: Vec<(Entry, Makers)>,
 }
 
 /// What is known of a game without playing it.
@@ -46,7 +53,11 @@ impl Registry {
             command_bytes: G::COMMAND_BYTES,
         };
         self.games.retain(|(known, _)| known.name != entry.name);
-        self.games.push((entry, |setup| Box::new(Running::<G>::new(setup))));
+        let makers = Makers {
+            begin: |id, setup, policy| Box::new(Running::<G>::new(id, setup, policy)),
+            replay: |setup| Box::new(Guarded::<G>::new(setup)),
+        };
+        self.games.push((entry, makers));
         self
     }
 
@@ -61,11 +72,28 @@ impl Registry {
     }
 
     /// Begins a match of a game, if there is such a game and the setup fits it.
-    pub(crate) fn begin(&self, name: &str, setup: &Setup) -> Option<Box<dyn Match>> {
-        let (entry, begin) = self.games.iter().find(|(entry, _)| entry.name == name)?;
+    pub(crate) fn begin(
+        &self,
+        name: &str,
+        id: &MatchId,
+        setup: &Setup,
+        policy: Policy,
+    ) -> Option<Box<dyn Match>> {
+        let makers = self.makers(name, setup)?;
+        Some((makers.begin)(id, setup, policy))
+    }
+
+    /// Begins to replay a match, under the same conditions.
+    pub(crate) fn replay(&self, name: &str, setup: &Setup) -> Option<Box<dyn Replayed>> {
+        let makers = self.makers(name, setup)?;
+        Some((makers.replay)(setup))
+    }
+
+    fn makers(&self, name: &str, setup: &Setup) -> Option<Makers> {
+        let (entry, makers) = self.games.iter().find(|(entry, _)| entry.name == name)?;
         let fits =
             (1..=entry.players_max).contains(&setup.players_max) && setup.options.len() <= OPTIONS_BYTES_MAX;
-        fits.then(|| begin(setup))
+        fits.then_some(*makers)
     }
 }
 

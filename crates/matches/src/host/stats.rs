@@ -49,6 +49,8 @@ pub struct HostStats {
     pub commands: u64,
     /// Commands that were refused, and why.
     pub refused: Refused,
+    /// How often a game panicked.
+    pub failures: u64,
     /// Matches that were restored from their log.
     pub restored: u64,
     /// Matches that were given up.
@@ -100,4 +102,6 @@ pub struct MatchInfo {
     pub spectators: u32,
     /// Whether a person could take a place now: one is free, or a bot would give way, and nobody was invited.
     pub is_open: bool,
+    /// Its whole ticks, in nanoseconds.
+    pub tick_ns: Percentiles,
 }

@@ -6,6 +6,7 @@ mod client;
 mod cursor;
 mod server;
 
+pub(crate) use client::cut_name;
 pub use client::{ClientMessage, Hello, Input};
 pub use cursor::{BadMessage, Cursor, put_short, put_varint};
 pub use server::{End, Notice, Roster, RosterEntry, ServerMessage, SnapshotHeader, Welcome, roster_flags};
