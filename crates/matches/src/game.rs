@@ -91,6 +91,17 @@ pub trait Game: Sized + 'static {
     /// What is remembered of one receiver: what it was sent last, and what it watches. No part of the state.
     type View;
 
+    /// Whether there can be such a match: asked before [`new`](Self::new) and [`load`](Self::load). The number of places and
+    /// the length of the options were checked already.
+    ///
+    /// # Errors
+    ///
+    /// The options are none of this game.
+    fn check(setup: &Setup) -> Result<(), Refusal> {
+        let _ = setup;
+        Ok(())
+    }
+
     /// A new match.
     fn new(setup: &Setup) -> Self;
 
@@ -132,7 +143,7 @@ pub trait Game: Sized + 'static {
     /// A hash of the whole state. Two states with the same hash are taken as equal.
     fn hash(&self) -> u64;
 
-    /// Writes the whole state: a keyframe of a recording.
+    /// Writes the whole state: a keyframe of a recording. At most 8 MiB.
     fn save(&self, out: &mut Vec<u8>);
 
     /// Reads what [`save`](Self::save) wrote. The bytes may come from a stranger.

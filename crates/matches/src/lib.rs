@@ -16,7 +16,9 @@ pub mod recording;
 pub mod registry;
 mod running;
 pub mod wire;
+pub mod wreckroom;
 
 pub use game::Game;
 pub use host::Host;
 pub use registry::Registry;
+pub use wreckroom::Wreckroom;

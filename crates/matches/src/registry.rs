@@ -1,6 +1,6 @@
 //! Which games a node has.
 
-use crate::game::{Game, Setup};
+use crate::game::{Game, Refusal, Setup};
 use crate::ids::MatchId;
 use crate::recording::{Guarded, Replayed};
 use crate::running::{Match, Policy, Running};
@@ -13,6 +13,7 @@ pub const OPTIONS_BYTES_MAX: usize = 256;
 struct Makers {
     begin: fn(&MatchId, &Setup, Policy) -> Box<dyn Match>,
     replay: fn(&Setup) -> Box<dyn Replayed>,
+    check: fn(&Setup) -> Result<(), Refusal>,
 }
 
 /// The games that can be played, by name.
@@ -56,6 +57,7 @@ impl Registry {
         let makers = Makers {
             begin: |id, setup, policy| Box::new(Running::<G>::new(id, setup, policy)),
             replay: |setup| Box::new(Guarded::<G>::new(setup)),
+            check: G::check,
         };
         self.games.push((entry, makers));
         self
@@ -93,7 +95,7 @@ impl Registry {
         let (entry, makers) = self.games.iter().find(|(entry, _)| entry.name == name)?;
         let fits =
             (1..=entry.players_max).contains(&setup.players_max) && setup.options.len() <= OPTIONS_BYTES_MAX;
-        fits.then_some(*makers)
+        (fits && (makers.check)(setup).is_ok()).then_some(*makers)
     }
 }
 
