@@ -1,9 +1,6 @@
 //! Sets of cells, and where cells lie.
 
-use crate::model::{CELL, CELLS, Length, Vector};
-
-/// The number of a cell: its row times [`CELLS`] plus its column.
-pub type Cell = u8;
+use crate::model::{CELL, CELLS, Cell, Length, Vector};
 
 /// How many cells there are.
 pub const CELL_COUNT: usize = CELLS * CELLS;

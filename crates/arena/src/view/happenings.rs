@@ -1,0 +1,187 @@
+//! Events as bytes, for those who can see where they happened.
+
+use super::{
+    cells::{CellSet, cell_of},
+    frame::coordinate,
+};
+use crate::{
+    arena::Arena,
+    model::{CELL, Cell, Event, Slot, Vector},
+};
+use alloc::{vec, vec::Vec};
+
+/// Ticks whose events are kept for receivers that are behind. They lose older ones: these are sparks, not facts.
+pub(super) const EVENTS_TICKS: u32 = 32;
+
+/// The numbers of the events on the wire.
+pub(super) mod kind {
+    pub(in super::super) const RAIL: u8 = 0;
+    pub(in super::super) const PELLET_END: u8 = 1;
+    pub(in super::super) const BLAST: u8 = 2;
+    pub(in super::super) const HURT: u8 = 3;
+    pub(in super::super) const WRECKED: u8 = 4;
+    pub(in super::super) const CAPTURED: u8 = 5;
+    pub(in super::super) const SET: u8 = 6;
+    pub(in super::super) const RETURNED: u8 = 7;
+}
+
+/// How old an event is, in ticks, is in the upper five bits of its first byte.
+const OLD: u32 = 3;
+
+/// The events of the latest ticks.
+#[derive(Clone, Debug)]
+pub(super) struct Happenings {
+    /// By tick modulo their number.
+    ticks: Vec<(u32, Vec<Event>)>,
+}
+
+impl Happenings {
+    pub(super) fn new() -> Self {
+        Self { ticks: vec![(u32::MAX, vec![]); EVENTS_TICKS as usize] }
+    }
+
+    pub(super) fn take(&mut self, arena: &Arena) {
+        let (tick, events) = &mut self.ticks[(arena.tick() % EVENTS_TICKS) as usize];
+        *tick = arena.tick();
+        events.clear();
+        events.extend_from_slice(arena.events());
+    }
+
+    /// The events after tick `since` until `now`, the oldest first, each with its age in ticks.
+    pub(super) fn between(&self, since: u32, now: u32) -> impl Iterator<Item = (u8, &Event)> {
+        let count = now.saturating_sub(since).min(EVENTS_TICKS);
+        (0..count).rev().flat_map(move |age| {
+            let (tick, events) = &self.ticks[((now - age) % EVENTS_TICKS) as usize];
+            let is_there = *tick == now - age;
+            events.iter().filter(move |_| is_there).map(move |event| (age as u8, event))
+        })
+    }
+}
+
+/// Appends an event for a receiver that sees these cells; `knows` tells whether it knows a pellet. Returns whether there
+/// was anything to append.
+pub(super) fn put(
+    event: &Event,
+    age: u8,
+    viewer: Option<Slot>,
+    cells: &CellSet,
+    knows: impl FnOnce(u16) -> bool,
+    out: &mut Vec<u8>,
+) -> bool {
+    let sees = |at: Vector| cells.contains(cell_of(at));
+    let begin = |kind: u8| kind | age << OLD;
+    match *event {
+        Event::Rail { by, from, to } => {
+            let Some((from, to)) = visible_part(from, to, cells) else { return false };
+            out.extend_from_slice(&[begin(kind::RAIL), by]);
+            put_place(from, out);
+            put_place(to, out);
+        }
+        Event::PelletEnd { id, at } => {
+            if !(sees(at) && knows(id)) {
+                return false;
+            }
+            out.push(begin(kind::PELLET_END));
+            out.extend_from_slice(&id.to_le_bytes());
+            put_place(at, out);
+        }
+        Event::Blast { by, at } => {
+            if !sees(at) {
+                return false;
+            }
+            out.extend_from_slice(&[begin(kind::BLAST), by]);
+            put_place(at, out);
+        }
+        Event::Hurt { slot, by, hp, at } => {
+            if !(sees(at) || viewer == Some(slot) || viewer == Some(by)) {
+                return false;
+            }
+            out.extend_from_slice(&[begin(kind::HURT), slot, by, hp]);
+        }
+        Event::Wrecked { slot, by, weapon, at } => {
+            let is_seen = u8::from(sees(at));
+            out.extend_from_slice(&[begin(kind::WRECKED), slot, by, weapon as u8 | is_seen << 7]);
+            if is_seen == 1 {
+                put_place(at, out);
+            }
+        }
+        Event::Captured { body, by, at: _ } => {
+            out.push(begin(kind::CAPTURED));
+            out.extend_from_slice(&body.to_le_bytes());
+            out.push(by);
+        }
+        Event::Set { by, room } => out.extend_from_slice(&[begin(kind::SET), by, room]),
+        Event::Returned { slot, at } => {
+            if !sees(at) {
+                return false;
+            }
+            out.extend_from_slice(&[begin(kind::RETURNED), slot]);
+            put_place(at, out);
+        }
+    }
+    true
+}
+
+fn put_place(at: Vector, out: &mut Vec<u8>) {
+    out.extend_from_slice(&coordinate(at.x).to_le_bytes());
+    out.extend_from_slice(&coordinate(at.y).to_le_bytes());
+}
+
+/// Parts into which a rail is cut at most to find out who sees it: it crosses about ten cells.
+const RAIL_PARTS: i32 = 64;
+
+/// The part of a rail that lies in cells that are seen, from the first to the last of them. `None` if nothing of it does.
+fn visible_part(from: Vector, to: Vector, cells: &CellSet) -> Option<(Vector, Vector)> {
+    let at = |part: i32| Vector {
+        x: from.x + ((i64::from(to.x - from.x) * i64::from(part)) / i64::from(RAIL_PARTS)) as i32,
+        y: from.y + ((i64::from(to.y - from.y) * i64::from(part)) / i64::from(RAIL_PARTS)) as i32,
+    };
+    let sees = |part: &i32| cells.contains(cell_of(at(*part)));
+    let first = (0..=RAIL_PARTS).find(sees)?;
+    let last = (0..=RAIL_PARTS).rev().find(sees)?;
+    Some((at(first), at(last)))
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(column: i32, row: i32) -> Vector {
+        Vector { x: column * CELL + CELL / 2, y: row * CELL + CELL / 2 }
+    }
+
+    fn told(event: Event, cells: &[Cell]) -> Vec<u8> {
+        let mut out = vec![];
+        put(&event, 3, None, &cells.iter().copied().collect(), |_| true, &mut out);
+        out
+    }
+
+    #[test]
+    fn m7_events_are_told_to_those_who_see_their_place() {
+        let blast = Event::Blast { by: 7, at: place(1, 0) };
+        assert_eq!(told(blast, &[0]), []);
+        assert_eq!(told(blast, &[1]), [2 | 3 << 3, 7, 0, 24, 0, 8]);
+        let hurt = Event::Hurt { slot: 1, by: 2, hp: 30, at: place(1, 0) };
+        assert_eq!(told(hurt, &[0]), []);
+        assert_eq!(told(hurt, &[1]).len(), 4);
+    }
+
+    #[test]
+    fn m7_wrecks_are_told_to_all_but_their_place_is_not() {
+        let wrecked = Event::Wrecked { slot: 1, by: 2, weapon: crate::model::Weapon::Rail, at: place(1, 0) };
+        assert_eq!(told(wrecked, &[0]), [4 | 3 << 3, 1, 2, 1]);
+        assert_eq!(told(wrecked, &[1]), [4 | 3 << 3, 1, 2, 0x81, 0, 24, 0, 8]);
+    }
+
+    #[test]
+    fn m7_of_a_rail_only_the_part_in_sight_is_told() {
+        let rail = Event::Rail { by: 1, from: place(0, 0), to: place(4, 0) };
+        assert_eq!(told(rail, &[20]), []);
+        let bytes = told(rail, &[1, 2]);
+        let from = u16::from_le_bytes([bytes[2], bytes[3]]);
+        let to = u16::from_le_bytes([bytes[6], bytes[7]]);
+        assert!((4096..4096 + 600).contains(&from), "{from} is where it comes into sight");
+        assert!((3 * 4096 - 600..3 * 4096).contains(&to), "{to} is where it goes out of sight");
+    }
+}

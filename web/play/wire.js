@@ -1,0 +1,292 @@
+//! The messages of `stoa.match.v1`, and what a match looks like as far as the server has told. `docs/match-protocol.md`
+//! decides; this is its second implementation beside the server's.
+//!
+//! How to use it:
+//!
+//!     const socket = new WebSocket(url, SUBPROTOCOL);
+//!     socket.binaryType = "arraybuffer";
+//!     socket.onopen = () => socket.send(encodeHello({ name: "Ann" }));
+//!     socket.onmessage = ({ data }) => {
+//!       const message = readMessage(new Uint8Array(data));
+//!       if (message.type === "welcome") world = new World(message);
+//!       if (message.type === "snapshot") draw(world, world.apply(message));
+//!     };
+//!
+//! `readMessage` and `World.apply` throw `WireError` for bytes that are no message; nothing else can make them throw.
+//! After an error the world is of no use any more: connect anew.
+//!
+//! What a renderer reads of a `World` (its fields are in `wire/world.js`):
+//!
+//! * `drones[slot]`, `bodies[number]`, `grenades` (a Map by id): what is in sight now, `null` where nothing is. Each has a
+//!   `track` of its latest places, for `placeAt(track, tick)`: where it was in a tick with a fraction.
+//! * `pellets` (a Map by id): `pelletAt(world, pellet, tick)` tells where it is; the server says only where each begins.
+//! * `me`: one's own drone, exact to the last bit in the simulation's units, for prediction. `null` for spectators.
+//! * `scores[slot]`, `openDoors`, `darkRooms`, `gusts`, `cells` (which cells are in sight), `kinds` of the furniture.
+//! * what `apply` returns: the events since the last snapshot, oldest first, and which drones and bodies changed.
+//!
+//! Places are in units (the house is up to 4,096 wide, x to the right, y down), angles are 0 to 1,023 for a full turn from
+//! the right, clockwise on the screen, times are ticks.
+
+import { Reader, WireError, Writer } from "./wire/bytes.js";
+
+export { WireError } from "./wire/bytes.js";
+
+/** The WebSocket subprotocol that this client speaks. */
+export const SUBPROTOCOL = "stoa.match.v1";
+/** The version that `hello` and `welcome` name. */
+const VERSION = 1;
+/** Commands in an input at most. */
+export const COMMANDS_MAX = 8;
+/** Places in a match at most. */
+const PLACES_MAX = 256;
+
+// === What a client sends ===
+
+/**
+ * The first message.
+ * @param {object} hello
+ * @param {string} hello.name 1 to 32 bytes of UTF-8; may be empty with a token
+ * @param {boolean} [hello.spectate]
+ * @param {string} [hello.token]
+ * @param {Uint8Array} [hello.resume] the 16 bytes from `welcome`, to return into the same place
+ * @param {number | null} [hello.colour] 0 to 4: what the player wishes for
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function encodeHello({ name, spectate = false, token = "", resume = new Uint8Array(0), colour = null }) {
+  const out = new Writer();
+  out.u8(0x01);
+  out.u8(VERSION);
+  out.u8(spectate ? 1 : 0);
+  out.short(new TextEncoder().encode(name));
+  const tokenBytes = new TextEncoder().encode(token);
+  out.u16(tokenBytes.length);
+  out.bytes(tokenBytes);
+  out.short(resume);
+  out.short(colour === null ? new Uint8Array(0) : Uint8Array.of(colour));
+  return out.done();
+}
+
+/**
+ * What the player does. A spectator acknowledges with no commands.
+ * @param {object} input
+ * @param {number} input.acknowledged tick of the latest snapshot that was applied; 0 for none
+ * @param {number} input.view what one saw of others while doing the last command, in eighths of a tick since tick 0
+ * @param {number} input.first the tick that the first command is for
+ * @param {readonly {buttons: number, aim: number}[]} input.commands at most `COMMANDS_MAX`; `aim` 0 to 1,023
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function encodeInput({ acknowledged, view, first, commands }) {
+  const out = new Writer();
+  out.u8(0x02);
+  out.u32(acknowledged);
+  out.u32(view);
+  out.u32(first);
+  out.u8(commands.length);
+  for (const { buttons, aim } of commands) {
+    out.u8(buttons);
+    out.u16(aim & 1023);
+  }
+  return out.done();
+}
+
+/** Asks for a `pong`. @param {number} time any number of 32 bits; comes back @returns {Uint8Array<ArrayBuffer>} */
+export function encodePing(time) {
+  const out = new Writer();
+  out.u8(0x03);
+  out.u32(time);
+  return out.done();
+}
+
+/** How often snapshots are wanted. @param {boolean} isHidden about once a second @returns {Uint8Array<ArrayBuffer>} */
+export function encodePace(isHidden) {
+  return Uint8Array.of(0x04, isHidden ? 1 : 0);
+}
+
+/**
+ * What a spectator wants to see: a place of the house (in units), what a player sees, or whoever leads.
+ * @param {{x: number, y: number} | {slot: number} | null} what
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function encodeWatch(what) {
+  const out = new Writer();
+  out.u8(0x05);
+  if (what === null) {
+    out.u8(0);
+  } else if ("slot" in what) {
+    out.u8(1);
+    out.u8(what.slot);
+  } else {
+    out.u8(2);
+    out.u16(Math.min(Math.max(Math.round(what.x), 0), 4095));
+    out.u16(Math.min(Math.max(Math.round(what.y), 0), 4095));
+  }
+  return out.done();
+}
+
+/** Gives the place up. @returns {Uint8Array<ArrayBuffer>} */
+export function encodeLeave() {
+  return Uint8Array.of(0x06);
+}
+
+// === What the server sends ===
+
+/**
+ * @typedef {object} Welcome
+ * @property {"welcome"} type
+ * @property {boolean} isSpectator
+ * @property {boolean} isReturn
+ * @property {number} slot 255 for spectators
+ * @property {number} rate ticks in a second
+ * @property {number} tick
+ * @property {bigint} seed
+ * @property {number} simulation version of the rules
+ * @property {Uint8Array} resume 16 bytes
+ * @property {string} game
+ * @property {string} match
+ * @property {Uint8Array} introduction for Wreckroom: `readIntroduction`
+ */
+/**
+ * @typedef {object} Snapshot
+ * @property {"snapshot"} type
+ * @property {number} tick
+ * @property {number} applied latest tick whose command of this player was used; 0 for none
+ * @property {number} margin eighths of a tick before its tick that the latest input arrived; negative is too late
+ * @property {number} speed percent
+ * @property {number} cost percent of a tick's time
+ * @property {Uint8Array} body for Wreckroom: `World.apply`
+ */
+/** @typedef {{type: "pong", time: number, tick: number, phase: number}} Pong `phase` from 0 to 1 */
+/** @typedef {{slot: number, isBot: boolean, isGone: boolean, isAway: boolean, name: string, look: Uint8Array, colour: number | null}} RosterEntry */
+/** @typedef {{type: "roster", entries: RosterEntry[]}} Roster */
+/** @typedef {{type: "notice", kind: number, text: string}} Notice */
+/** @typedef {{slot: number, rank: number, points: number, kills: number, deaths: number, captures: number}} Ranked */
+/** @typedef {{type: "end", ranking: Ranked[]}} End */
+/** @typedef {Welcome | Snapshot | Pong | Roster | Notice | End} ServerMessage */
+
+/** @param {Uint8Array} bytes a whole message @returns {ServerMessage} */
+export function readMessage(bytes) {
+  const reader = new Reader(bytes);
+  const message = readBody(reader.u8(), reader);
+  reader.end();
+  return message;
+}
+
+/** @param {number} type @param {Reader} reader @returns {ServerMessage} */
+function readBody(type, reader) {
+  switch (type) {
+    case 0x81:
+      return readWelcome(reader);
+    case 0x82:
+      return {
+        type: "snapshot",
+        tick: reader.u32(),
+        applied: reader.u32(),
+        margin: reader.i8(),
+        speed: reader.u8(),
+        cost: reader.u8(),
+        body: reader.rest(),
+      };
+    case 0x83:
+      return { type: "pong", time: reader.u32(), tick: reader.u32(), phase: reader.u16() / 65536 };
+    case 0x84:
+      return readRoster(reader);
+    case 0x85:
+      return { type: "notice", kind: reader.u8(), text: reader.text(reader.rest()) };
+    case 0x86:
+      return readEnd(reader);
+    default:
+      throw new WireError(`no message has the type ${type}`);
+  }
+}
+
+/** @param {Reader} reader @returns {Welcome} */
+function readWelcome(reader) {
+  if (reader.u8() !== VERSION) throw new WireError("the server speaks another version");
+  const flags = reader.u8();
+  return {
+    type: "welcome",
+    isSpectator: (flags & 1) !== 0,
+    isReturn: (flags & 2) !== 0,
+    slot: reader.u8(),
+    rate: reader.u8(),
+    tick: reader.u32(),
+    seed: reader.u64(),
+    simulation: reader.u32(),
+    resume: reader.bytes(16),
+    game: reader.text(reader.short()),
+    match: reader.text(reader.short()),
+    introduction: reader.rest(),
+  };
+}
+
+/** @param {Reader} reader @returns {Roster} */
+function readRoster(reader) {
+  const count = reader.varint();
+  if (count > PLACES_MAX) throw new WireError("more places than a match has");
+  /** @type {RosterEntry[]} */
+  const entries = [];
+  for (let nth = 0; nth < count; nth += 1) {
+    const [slot, flags] = [reader.u8(), reader.u8()];
+    const name = reader.text(reader.short());
+    const look = reader.short();
+    const colour = look[0] !== undefined && look[0] < 5 ? look[0] : null;
+    const [isBot, isGone, isAway] = [(flags & 1) !== 0, (flags & 2) !== 0, (flags & 4) !== 0];
+    entries.push({ slot, isBot, isGone, isAway, name, look, colour });
+  }
+  return { type: "roster", entries };
+}
+
+/** @param {Reader} reader @returns {End} */
+function readEnd(reader) {
+  const count = reader.varint();
+  if (count > PLACES_MAX) throw new WireError("more places than a match has");
+  /** @type {Ranked[]} */
+  const ranking = [];
+  for (let nth = 0; nth < count; nth += 1) {
+    ranking.push({ slot: reader.u8(), rank: reader.u16(), points: reader.u32(), kills: 0, deaths: 0, captures: 0 });
+  }
+  // The numbers of each place follow the ranking; a game that has none ends here.
+  for (const ranked of reader.left() > 0 ? ranking : []) {
+    [ranked.kills, ranked.deaths, ranked.captures] = [reader.u16(), reader.u16(), reader.u16()];
+  }
+  return { type: "end", ranking };
+}
+
+// === Wreckroom ===
+
+/**
+ * @typedef {object} Introduction What the welcome tells about the house.
+ * @property {number} playersMax
+ * @property {number} bodies
+ * @property {number} minutes
+ * @property {number} teams 0 for a free-for-all
+ * @property {number} houseCells cells on each side of the house
+ * @property {Uint8Array} right of each cell, what stands on its right border: 0 nothing, 1 a wall, 2 a doorway, 3 a door
+ * @property {Uint8Array} below the same for the border below it
+ * @property {{left: number, top: number, width: number, height: number}[]} rooms in cells
+ * @property {Uint8Array} kinds of each piece of furniture
+ */
+
+/** @param {Uint8Array} bytes `introduction` of a welcome @returns {Introduction} */
+export function readIntroduction(bytes) {
+  const reader = new Reader(bytes);
+  const [playersMax, bodies] = [reader.u16(), reader.u16()];
+  const [minutes, teams, houseCells] = [reader.u8(), reader.u8(), reader.u8()];
+  const [right, below] = [readBorders(reader), readBorders(reader)];
+  /** @type {Introduction["rooms"]} */
+  const rooms = [];
+  for (let left = reader.u8(); left > 0; left -= 1) {
+    rooms.push({ left: reader.u8(), top: reader.u8(), width: reader.u8(), height: reader.u8() });
+  }
+  if (bodies > 1024) throw new WireError("more furniture than a house has");
+  const pairs = reader.bytes((bodies + 1) >> 1);
+  const kinds = Uint8Array.from({ length: bodies }, (_, nth) => (/** @type {number} */ (pairs[nth >> 1]) >> ((nth & 1) * 4)) & 15);
+  reader.end();
+  return { playersMax, bodies, minutes, teams, houseCells, right, below, rooms, kinds };
+}
+
+/** @param {Reader} reader */
+function readBorders(reader) {
+  const packed = reader.bytes(64);
+  return Uint8Array.from({ length: 256 }, (_, cell) => (/** @type {number} */ (packed[cell >> 2]) >> ((cell & 3) * 2)) & 3);
+}
