@@ -14,7 +14,8 @@ use super::{
 use crate::model::{Cell, HP_MAX};
 
 /// The eight cells around one, as columns and rows to go: what the three bits of a direction mean.
-pub(super) const AROUND: [(i32, i32); 8] = [(-1, -1), (0, -1), (1, -1), (-1, 0), (1, 0), (-1, 1), (0, 1), (1, 1)];
+pub(super) const AROUND: [(i32, i32); 8] =
+    [(-1, -1), (0, -1), (1, -1), (-1, 0), (1, 0), (-1, 1), (0, 1), (1, 1)];
 
 /// What a blob is encoded from.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use crate::model::{CELL, CELLS, Cell, Length, Vector};
 
 /// How many cells there are.
-pub const CELL_COUNT: usize = CELLS * CELLS;
+pub(super) const CELL_COUNT: usize = CELLS * CELLS;
 
 /// A set of cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,13 +7,13 @@
 use alloc::vec::Vec;
 
 /// The chance that a bit is set, in 1/4,096: 1 to 4,095.
-pub type Odds = u16;
+pub(super) type Odds = u16;
 
 /// As likely as not.
-pub const EVEN: Odds = 2048;
+pub(super) const EVEN: Odds = 2048;
 
 /// What takes bits: the coder, or something that only counts them.
-pub trait Sink {
+pub(super) trait Sink {
     /// Takes a bit whose odds are those of a context.
     fn bit(&mut self, context: usize, bit: bool);
 
@@ -23,7 +23,7 @@ pub trait Sink {
 
 /// Writes bits with the odds of a table.
 #[derive(Debug)]
-pub struct Encoder<'a> {
+pub(super) struct Encoder<'a> {
     out: &'a mut Vec<u8>,
     odds: &'a [Odds],
     from: usize,
@@ -33,7 +33,7 @@ pub struct Encoder<'a> {
 
 impl<'a> Encoder<'a> {
     /// Begins at the end of `out`.
-    pub fn new(out: &'a mut Vec<u8>, odds: &'a [Odds]) -> Self {
+    pub(super) fn new(out: &'a mut Vec<u8>, odds: &'a [Odds]) -> Self {
         let from = out.len();
         Self { out, odds, from, low: 0, high: u32::MAX }
     }
@@ -53,7 +53,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Writes what is still needed to tell the interval.
-    pub fn finish(self) {
+    pub(super) fn finish(self) {
         for bytes in 0..=4u32 {
             let rest = u32::MAX.checked_shr(8 * bytes).unwrap_or(0);
             // The first number from `low` on that ends in zeros.
@@ -83,7 +83,7 @@ impl Sink for Encoder<'_> {
 
 /// Reads what an [`Encoder`] with the same odds wrote. Any bytes can be read; beyond the end there are zeros.
 #[derive(Debug)]
-pub struct Decoder<'a> {
+pub(super) struct Decoder<'a> {
     bytes: &'a [u8],
     odds: &'a [Odds],
     at: usize,
@@ -95,7 +95,7 @@ pub struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     /// Begins at the start of `bytes`.
     #[must_use]
-    pub fn new(bytes: &'a [u8], odds: &'a [Odds]) -> Self {
+    pub(super) fn new(bytes: &'a [u8], odds: &'a [Odds]) -> Self {
         let mut decoder = Self { bytes, odds, at: 0, low: 0, high: u32::MAX, code: 0 };
         for _ in 0..4 {
             decoder.code = decoder.code << 8 | decoder.next();
@@ -126,12 +126,12 @@ impl<'a> Decoder<'a> {
     }
 
     /// The next bit, with the odds of a context.
-    pub fn bit(&mut self, context: usize) -> bool {
+    pub(super) fn bit(&mut self, context: usize) -> bool {
         self.get(self.odds[context])
     }
 
     /// A number of `count` bits that were as likely as not.
-    pub fn raw(&mut self, count: u32) -> u32 {
+    pub(super) fn raw(&mut self, count: u32) -> u32 {
         (0..count).fold(0, |value, _| value << 1 | u32::from(self.get(EVEN)))
     }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     arena::Arena,
-    model::{CELL, Cell, Event, Slot, Vector},
+    model::{Event, Slot, Vector},
 };
 use alloc::{vec, vec::Vec};
 
@@ -142,10 +142,10 @@ fn visible_part(from: Vector, to: Vector, cells: &CellSet) -> Option<(Vector, Ve
     Some((at(first), at(last)))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{CELL, Cell};
 
     fn place(column: i32, row: i32) -> Vector {
         Vector { x: column * CELL + CELL / 2, y: row * CELL + CELL / 2 }

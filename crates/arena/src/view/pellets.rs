@@ -13,8 +13,6 @@ use alloc::{vec, vec::Vec};
 
 /// A pellet's number modulo this tells it from all others that fly at the same time.
 pub(super) const NUMBERS: usize = 4096;
-/// What a pellet costs.
-pub(super) const RECORD_BYTES: usize = 9;
 
 /// A pellet of the latest ticks.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +85,8 @@ impl Pellets {
             if before.is_none_or(|before| before.cell != cell) {
                 self.arrivals.push(Arrival { number, cell });
             }
-            *flight = Some(Flight { pellet, cell, born: before.map_or(tick, |before| before.born), seen: tick });
+            *flight =
+                Some(Flight { pellet, cell, born: before.map_or(tick, |before| before.born), seen: tick });
             self.live.push(number);
         }
     }
@@ -96,7 +95,14 @@ impl Pellets {
     ///
     /// `since` is the tick of its last snapshot. If that was not the tick before, or if it sees cells that it did not see,
     /// `all` pellets are looked at, else only those that came into a new cell.
-    pub(super) fn put(&self, known: &mut Known, cells: &CellSet, since: u32, all: bool, out: &mut Vec<u8>) -> bool {
+    pub(super) fn put(
+        &self,
+        known: &mut Known,
+        cells: &CellSet,
+        since: u32,
+        all: bool,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let count_at = out.len();
         out.extend_from_slice(&[0; 2]);
         let mut count = 0u16;
@@ -111,7 +117,9 @@ impl Pellets {
             }
         };
         if all {
-            let live = self.live.iter().filter_map(|&number| self.flights[usize::from(number)].as_ref().map(|flight| (number, flight.cell)));
+            let live = self.live.iter().filter_map(|&number| {
+                self.flights[usize::from(number)].as_ref().map(|flight| (number, flight.cell))
+            });
             live.for_each(|(number, cell)| look(number, cell));
         } else {
             self.arrivals.iter().for_each(|arrival| look(arrival.number, arrival.cell));

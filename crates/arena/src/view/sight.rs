@@ -58,7 +58,8 @@ impl Sight {
             look_around(map, &door_at, cell, &mut glimpses);
             starts[usize::from(cell) + 1] = glimpses.len() as u32;
         }
-        let mut sight = Self { doors, door_at, open: 0, glimpses, starts, seen: vec![CellSet::new(); CELL_COUNT] };
+        let mut sight =
+            Self { doors, door_at, open: 0, glimpses, starts, seen: vec![CellSet::new(); CELL_COUNT] };
         sight.look();
         sight
     }
@@ -207,7 +208,11 @@ impl Quarter<'_> {
         // If there is a line at all, there is one that touches a left end and a right one.
         let pairs = self.lefts.iter().flat_map(|&left| self.rights.iter().map(move |&right| (left, right)));
         pairs.filter(|(left, right)| left != right).find_map(|(left, right)| {
-            let line = if (right.0 - left.0) >= 0 && (right.1 - left.1) >= 0 { (left, right) } else { (right, left) };
+            let line = if (right.0 - left.0) >= 0 && (right.1 - left.1) >= 0 {
+                (left, right)
+            } else {
+                (right, left)
+            };
             let is_between = line.1.0 >= line.0.0
                 && line.1.1 >= line.0.1
                 && self.lefts.iter().all(|&left| turn(line, left) <= 0)

@@ -1,0 +1,409 @@
+//! What a client knows of an arena: reads introductions and the bodies of snapshots.
+//!
+//! For bots, audits and tests. The bytes may come from a stranger: they cannot make it panic, and it keeps at most
+//! [`MEMBERS_MAX`] things and [`EVENTS_MAX`] events.
+
+use super::{
+    blob::Pace,
+    cells::{CELL_COUNT, CellSet},
+    frame::{Class, FIRST_BODY, FIRST_GRENADE, KEYS, Key, Thing, mark},
+    introduction::Introduction,
+    pellets::NUMBERS,
+    snapshot::section,
+    told::{self, Cursor, Told},
+    unblob::{self, Around, Member, Since},
+};
+use crate::model::{Angle, Cell, Colour, Drone, Pellet, Slot, Vector};
+use alloc::{vec, vec::Vec};
+use core::fmt;
+
+/// Things in all cells together at most. An arena has fewer than a third of it.
+pub const MEMBERS_MAX: usize = 4096;
+/// Events in a snapshot at most that are kept; those beyond are left out.
+pub const EVENTS_MAX: usize = 4096;
+
+/// Bytes that are no snapshot, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WireError(pub &'static str);
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for WireError {}
+
+/// A drone in sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenDrone {
+    /// Whose.
+    pub slot: Slot,
+    /// In which tick it was so.
+    pub tick: u32,
+    /// Where, to 1/16 of a unit.
+    pub at: Vector,
+    /// How far it moved in a tick, on the average since it was told before.
+    pub velocity: Vector,
+    /// Where it aims, to 1/256 of a turn.
+    pub aim: Angle,
+    /// Its health.
+    pub hp: u8,
+    /// Nothing hurts it.
+    pub has_shield: bool,
+    /// It dashes.
+    pub dashes: bool,
+}
+
+/// A piece of furniture in sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenBody {
+    /// Which.
+    pub number: u16,
+    /// In which tick it was so.
+    pub tick: u32,
+    /// Where, to 1/16 of a unit.
+    pub at: Vector,
+    /// Its health.
+    pub hp: u8,
+    /// Who captured it.
+    pub captor: Option<(Slot, Colour)>,
+}
+
+/// What a client knows of a cell.
+#[derive(Clone, Debug, Default)]
+struct Held {
+    tick: u32,
+    before: u32,
+    members: Vec<Member>,
+    /// Before the snapshot `updated`.
+    former: Vec<Member>,
+    former_behind: i32,
+    updated: u64,
+}
+
+impl Held {
+    /// In how many ticks things moved as they did.
+    fn behind(&self) -> i32 {
+        Pace::new(self.before, self.tick, self.tick).behind
+    }
+}
+
+/// Where something was seen last.
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    tick: u32,
+    cell: Cell,
+    member: Member,
+}
+
+/// A pellet as it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenPellet {
+    /// In which tick it was so.
+    pub tick: u32,
+    /// Its id is the number modulo 4,096.
+    pub pellet: Pellet,
+}
+
+/// What a client knows of an arena.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    introduction: Introduction,
+    tick: u32,
+    /// How many snapshots there were.
+    snapshots: u64,
+    cells: CellSet,
+    held: Vec<Held>,
+    members: usize,
+    seen: Vec<Option<Sighting>>,
+    own: Option<Drone>,
+    watched: Option<Slot>,
+    world: told::World,
+    scores: Vec<Option<[u32; 5]>>,
+    pellets: Vec<Option<SeenPellet>>,
+    events: Vec<(u8, Told)>,
+    scratch: Vec<Member>,
+}
+
+struct Neighbours<'a> {
+    held: &'a [Held],
+    cells: &'a CellSet,
+    snapshot: u64,
+}
+
+impl Around for Neighbours<'_> {
+    fn member(&self, cell: Cell, key: Key) -> Option<(Member, i32)> {
+        let held = Some(&self.held[usize::from(cell)]).filter(|_| self.cells.contains(cell))?;
+        let is_updated = held.updated == self.snapshot;
+        let (members, behind) =
+            if is_updated { (&held.former, held.former_behind) } else { (&held.members, held.behind()) };
+        members.binary_search_by_key(&key, |member| member.key).ok().map(|nth| (members[nth], behind))
+    }
+}
+
+impl Decoder {
+    /// A client that was welcomed with an introduction.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no introduction.
+    pub fn new(introduction: &[u8]) -> Result<Self, WireError> {
+        Ok(Self {
+            introduction: Introduction::read(introduction)?,
+            tick: 0,
+            snapshots: 0,
+            cells: CellSet::new(),
+            held: vec![Held::default(); CELL_COUNT],
+            members: 0,
+            seen: vec![None; KEYS],
+            own: None,
+            watched: None,
+            world: told::World::default(),
+            scores: vec![None; 256],
+            pellets: vec![None; NUMBERS],
+            events: vec![],
+            scratch: vec![],
+        })
+    }
+
+    /// Takes in the body of a snapshot of a tick.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no such body. What is known then is of no use any more.
+    pub fn apply(&mut self, tick: u32, body: &[u8]) -> Result<(), WireError> {
+        let mut cursor = Cursor(body);
+        let sections = cursor.u8()?;
+        if sections & 0x80 != 0 {
+            return Err(WireError("a section that this version does not define"));
+        }
+        let elapsed = if self.snapshots == 0 { 0 } else { tick.wrapping_sub(self.tick) };
+        self.tick = tick;
+        self.snapshots += 1;
+        self.events.clear();
+        if sections & section::OWN != 0 {
+            self.own = Some(told::own(&mut cursor, self.own.as_ref(), elapsed)?);
+        }
+        if sections & section::WATCHED != 0 {
+            self.watched = Some(cursor.u8()?).filter(|&slot| slot != u8::MAX);
+        }
+        if sections & section::WORLD != 0 {
+            let (doors, rooms) = (self.introduction.doors().len(), self.introduction.rooms.len());
+            self.world = told::World::read(&mut cursor, doors, rooms)?;
+        }
+        if sections & section::SCORES != 0 {
+            told::scores(&mut cursor, &mut self.scores)?;
+        }
+        let fresh = if sections & section::CELLS != 0 { self.toggle(&mut cursor)? } else { CellSet::new() };
+        self.cells(&mut cursor, &fresh)?;
+        if sections & section::PELLETS != 0 {
+            for _ in 0..cursor.u16()? {
+                let pellet = told::pellet(&mut cursor)?;
+                self.pellets[usize::from(pellet.id)] = Some(SeenPellet { tick, pellet });
+            }
+        }
+        if sections & section::EVENTS != 0 {
+            self.take_events(&mut cursor)?;
+        }
+        cursor.end()
+    }
+
+    /// Cells come into sight and go out of it. Returns those that came.
+    fn toggle(&mut self, cursor: &mut Cursor<'_>) -> Result<CellSet, WireError> {
+        let count = cursor.varint()?;
+        let mut fresh = CellSet::new();
+        for _ in 0..count.min(CELL_COUNT as u32) {
+            let cell = cursor.u8()?;
+            if self.cells.contains(cell) {
+                self.cells.remove(cell);
+                self.replace(cell, &mut vec![]);
+            } else {
+                self.cells.insert(cell);
+                fresh.insert(cell);
+            }
+        }
+        if count > CELL_COUNT as u32 { Err(WireError("more cells than there are")) } else { Ok(fresh) }
+    }
+
+    fn cells(&mut self, cursor: &mut Cursor<'_>, fresh: &CellSet) -> Result<(), WireError> {
+        let cells = self.cells;
+        let bits = cursor.bytes(cells.len().div_ceil(8))?;
+        for (nth, cell) in cells.iter().enumerate() {
+            if bits[nth / 8] >> (nth % 8) & 1 == 0 {
+                if fresh.contains(cell) {
+                    return Err(WireError("a new cell without its content"));
+                }
+                continue;
+            }
+            let length = cursor.varint()?;
+            let bytes = cursor.bytes(length as usize)?;
+            self.cell(cell, bytes, fresh.contains(cell))?;
+        }
+        Ok(())
+    }
+
+    fn cell(&mut self, cell: Cell, bytes: &[u8], is_fresh: bool) -> Result<(), WireError> {
+        let mut content = core::mem::take(&mut self.scratch);
+        content.clear();
+        let held = &self.held[usize::from(cell)];
+        let pace = Pace::new(held.before, held.tick, self.tick);
+        let known = (!is_fresh).then_some((&held.members[..], pace));
+        let around = Neighbours { held: &self.held, cells: &self.cells, snapshot: self.snapshots };
+        let since = unblob::read(bytes, cell, known, &around, &mut content)?;
+        let before = match since {
+            Since::Nothing | Since::TickBefore => self.tick.wrapping_sub(1),
+            Since::Last => held.tick,
+        };
+        self.replace(cell, &mut content);
+        self.scratch = content;
+        let held = &mut self.held[usize::from(cell)];
+        held.former_behind = held.behind();
+        (held.tick, held.before, held.updated) = (self.tick, before, self.snapshots);
+        if self.members > MEMBERS_MAX { Err(WireError("more things than there are")) } else { Ok(()) }
+    }
+
+    /// Puts another content into a cell; what was there before is left in `content`.
+    fn replace(&mut self, cell: Cell, content: &mut Vec<Member>) {
+        let held = &mut self.held[usize::from(cell)];
+        core::mem::swap(&mut held.former, &mut held.members);
+        core::mem::swap(&mut held.members, content);
+        self.members = self.members + held.members.len() - held.former.len();
+        for member in &held.former {
+            let sighting = &mut self.seen[usize::from(member.key)];
+            if sighting.is_some_and(|sighting| sighting.cell == cell) {
+                *sighting = None;
+            }
+        }
+        for &member in &held.members {
+            self.seen[usize::from(member.key)] = Some(Sighting { tick: self.tick, cell, member });
+        }
+    }
+
+    fn take_events(&mut self, cursor: &mut Cursor<'_>) -> Result<(), WireError> {
+        for _ in 0..cursor.u16()? {
+            let event = Told::read(cursor)?;
+            if let (_, Told::PelletEnd { id, .. }) = event {
+                self.pellets[usize::from(id) % NUMBERS] = None;
+            }
+            if self.events.len() < EVENTS_MAX {
+                self.events.push(event);
+            }
+        }
+        Ok(())
+    }
+
+    /// The tick of the latest snapshot.
+    #[must_use]
+    pub fn tick(&self) -> u32 {
+        self.tick
+    }
+
+    /// What the welcome told.
+    #[must_use]
+    pub fn introduction(&self) -> &Introduction {
+        &self.introduction
+    }
+
+    /// The player's own drone, exact. `None` for spectators.
+    #[must_use]
+    pub fn own(&self) -> Option<&Drone> {
+        self.own.as_ref()
+    }
+
+    /// Whom a spectator watches.
+    #[must_use]
+    pub fn watched(&self) -> Option<Slot> {
+        self.watched
+    }
+
+    /// The cells in sight.
+    #[must_use]
+    pub fn seen_cells(&self) -> &CellSet {
+        &self.cells
+    }
+
+    /// Doors, dark rooms and gusts.
+    #[must_use]
+    pub fn world(&self) -> &told::World {
+        &self.world
+    }
+
+    /// The line of a slot on the scoreboard: points, kills, deaths, captures, bounty.
+    #[must_use]
+    pub fn score(&self, slot: Slot) -> Option<[u32; 5]> {
+        self.scores[usize::from(slot)]
+    }
+
+    /// What happened since the snapshot before, the oldest first, each with its age in ticks.
+    #[must_use]
+    pub fn events(&self) -> &[(u8, Told)] {
+        &self.events
+    }
+
+    /// The drones in sight, in the order of slots.
+    pub fn drones(&self) -> impl Iterator<Item = SeenDrone> {
+        self.sightings(Class::Drone).map(|sighting| {
+            let Member { key, thing, movement } = sighting.member;
+            let held = &self.held[usize::from(sighting.cell)];
+            let ticks = held.behind();
+            SeenDrone {
+                slot: key as Slot,
+                tick: sighting.tick,
+                at: place(&thing),
+                velocity: Vector { x: movement.x * 16 / ticks, y: movement.y * 16 / ticks },
+                aim: u16::from(thing.aim) << 2,
+                hp: thing.hp,
+                has_shield: thing.mark & mark::SHIELD != 0,
+                dashes: thing.mark & mark::DASH != 0,
+            }
+        })
+    }
+
+    /// The furniture in sight, in the order of its numbers.
+    pub fn bodies(&self) -> impl Iterator<Item = SeenBody> {
+        self.sightings(Class::Body).map(|sighting| {
+            let Member { key, thing, .. } = sighting.member;
+            let colour = Colour::from_number((thing.mark >> 8 & 7) as u8);
+            let is_captured = thing.mark & mark::CAPTURED != 0;
+            SeenBody {
+                number: key - FIRST_BODY,
+                tick: sighting.tick,
+                at: place(&thing),
+                hp: thing.hp,
+                captor: colour.filter(|_| is_captured).map(|colour| (thing.mark as u8, colour)),
+            }
+        })
+    }
+
+    /// The grenades in sight: number (its id modulo 256), owner and place.
+    pub fn grenades(&self) -> impl Iterator<Item = (u8, Slot, Vector)> {
+        self.sightings(Class::Grenade).map(|sighting| {
+            let Member { key, thing, .. } = sighting.member;
+            ((key - FIRST_GRENADE) as u8, thing.mark as u8, place(&thing))
+        })
+    }
+
+    /// The pellets that were told of and did not end yet. Some may have flown out of sight.
+    pub fn pellets(&self) -> impl Iterator<Item = &SeenPellet> {
+        let flies = |seen: &&SeenPellet| self.tick.wrapping_sub(seen.tick) < u32::from(seen.pellet.life);
+        self.pellets.iter().flatten().filter(flies)
+    }
+
+    fn sightings(&self, class: Class) -> impl Iterator<Item = &Sighting> {
+        let (first, count, _) = class.keys();
+        self.seen[usize::from(first)..usize::from(first + count)].iter().flatten()
+    }
+
+    /// What is known of a cell: of which tick, and what is in it.
+    #[cfg(test)]
+    pub(super) fn content(&self, cell: Cell) -> Option<(u32, &[Member])> {
+        let held = &self.held[usize::from(cell)];
+        self.cells.contains(cell).then_some((held.tick, &held.members[..]))
+    }
+}
+
+/// A place in the simulation's lengths.
+fn place(thing: &Thing) -> Vector {
+    Vector { x: i32::from(thing.x) << 4, y: i32::from(thing.y) << 4 }
+}
