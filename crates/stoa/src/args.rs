@@ -1,5 +1,6 @@
 //! The command line: which commands there are, and how each is explained.
 
+use crate::bots::BotsArgs;
 use crate::connect::ConnectArgs;
 use crate::echo::EchoArgs;
 use crate::load::LoadArgs;
@@ -54,6 +55,12 @@ pub(crate) enum Command {
         openssl genpkey -algorithm ed25519 -out ed.pem && stoa token --key-file ed.pem --sub ann --aud my-app\n\n\
         The server takes the same secret file, or the public half of the PEM key, with --jwt-key-file.")]
     Token(TokenArgs),
+    /// Fill matches with players
+    #[command(after_help = "Examples:\n  stoa bots ws://127.0.0.1:8080 --players 40\n  \
+        stoa bots ws://127.0.0.1:8080 --players 100 --match ID --style shooter --skill 80\n  \
+        stoa bots wss://127.0.0.1:8443 --insecure --http 3 --players 200 --seconds 60\n\n\
+        They play by a script over the network, as a stranger's client would, until the match is over or Ctrl-C.")]
+    Bots(Box<BotsArgs>),
     /// Put load on a server, measure it, and check that it keeps its promises
     #[command(
         after_help = "Examples:\n  stoa load echo ws://127.0.0.1:9001/ --connections 64 --in-flight 16\n  \
@@ -61,7 +68,8 @@ pub(crate) enum Command {
         stoa load echo wss://127.0.0.1:9443/ --insecure --http 3 --connections 200 --compression no-takeover\n  \
         stoa load idle ws://127.0.0.1:9001/ --connections 15000 --pid $(pidof stoa)\n  \
         stoa load fanout ws://127.0.0.1:8080/v1/chat --connections 1000 --rate 1000 --size 128\n  \
-        stoa load chat ws://127.0.0.1:8080/v1/chat --connections 64 --rooms 8 --rate max --in-flight 64\n\n\
+        stoa load chat ws://127.0.0.1:8080/v1/chat --connections 64 --rooms 8 --rate max --in-flight 64\n  \
+        stoa load match ws://127.0.0.1:8080 --players 256 --seconds 20 --stalled 5 --pid $(pidof stoa)\n\n\
         Latencies count from the time at which a message was due. Exit code 1: the server broke a promise. Exit code 3: \
         the generator was too slow, the numbers say nothing (INVALID).\n\
         A server that is to take more than its default limits allow needs, for example, --sends-per-second 1000000."

@@ -2,9 +2,11 @@
 
 use crate::compression::CompressionArgs;
 use crate::failure::Failure;
-use crate::terminal;
+use crate::{load_match, terminal};
 use clap::{Args, ValueEnum};
+use lab::crowd::CrowdPlan;
 use lab::load::{self, LoadError, Pace, Plan, Progress, Step, Verdict};
+use lab::play::Style;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use ws::deflate::Mode;
@@ -27,6 +29,8 @@ pub(crate) enum Scenario {
     Fanout,
     /// Senders in rooms: when is a message acknowledged?
     Chat,
+    /// Players in matches: how regularly do snapshots come, and when does a command have an effect?
+    Match,
 }
 
 /// Flags of `stoa load`.
@@ -77,6 +81,21 @@ pub(crate) struct LoadArgs {
     /// Processes; each holds at most 18,000 connections [default: as many as needed]
     #[arg(long, value_name = "N")]
     pub processes: Option<u32>,
+    /// match: how many players
+    #[arg(long, value_name = "N")]
+    pub players: Option<u32>,
+    /// match: which, by id; may be given several times [default: new ones]
+    #[arg(long = "match", value_name = "ID")]
+    pub matches: Vec<String>,
+    /// match: this many in a hundred stop reading once they are in
+    #[arg(long, value_name = "PERCENT")]
+    pub stalled: Option<f64>,
+    /// match: the last player joins so many seconds after the first
+    #[arg(long, value_name = "S")]
+    pub join_within: Option<f64>,
+    /// match: what players do: idle, wander, shooter or smasher
+    #[arg(long, value_name = "STYLE")]
+    pub style: Option<Style>,
     /// Process id of the server, if it is on this machine: tells its memory and CPU
     #[arg(long, value_name = "PID")]
     pub pid: Option<u32>,
@@ -99,6 +118,9 @@ pub(crate) struct LoadArgs {
 
 /// Runs the load and prints the report.
 pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Failure> {
+    if args.scenario == Scenario::Match {
+        return load_match::run(args);
+    }
     let plan = args.plan()?;
     let program = std::env::current_exe().map_err(Failure::failed)?;
     let connections = plan.connections;
@@ -151,9 +173,10 @@ impl LoadArgs {
             Scenario::Idle => load::Scenario::Idle,
             Scenario::Fanout => load::Scenario::Fanout,
             Scenario::Chat => load::Scenario::Chat,
+            Scenario::Match => return Err(Failure::wrong("a match has a plan of its own")),
         };
         let (rooms, senders) = match self.scenario {
-            Scenario::Echo => (0, 0),
+            Scenario::Echo | Scenario::Match => (0, 0),
             Scenario::Idle => (self.join.unwrap_or(0), 0),
             Scenario::Fanout => (self.rooms.unwrap_or(1), self.senders.unwrap_or(FANOUT_SENDERS)),
             Scenario::Chat => {
@@ -199,6 +222,28 @@ impl LoadArgs {
         })
     }
 
+    /// The crowd that these flags describe.
+    pub(crate) fn crowd_plan(&self) -> Result<CrowdPlan, Failure> {
+        self.check_fit()?;
+        Ok(CrowdPlan {
+            url: self.url.trim_end_matches('/').to_owned(),
+            matches: self.matches.clone(),
+            players: self.players.unwrap_or(self.connections),
+            style: self.style.unwrap_or_default(),
+            stalled_percent: self.stalled.unwrap_or(0.0),
+            insecure: self.insecure,
+            ca: self.ca.clone(),
+            http: self.http,
+            per_carrier: self.per_carrier.unwrap_or(PER_CARRIER),
+            join_seconds: self.join_within.unwrap_or(0.0),
+            seconds: self.seconds,
+            warmup_seconds: self.warmup.max(0.0),
+            threads: self.threads.unwrap_or(1),
+            server_pid: self.pid,
+            ..CrowdPlan::default()
+        })
+    }
+
     fn pace(&self) -> Result<Pace, Failure> {
         let in_flight = self.in_flight.unwrap_or(1);
         match self.rate.as_deref() {
@@ -231,6 +276,20 @@ impl LoadArgs {
         }
         if self.http == 3 && !self.url.starts_with("wss:") && !self.url.starts_with("https:") {
             return Err(Failure::wrong("HTTP/3 is always encrypted: --http 3 needs a wss:// URL"));
+        }
+        let is_match = self.scenario == Scenario::Match;
+        let for_matches = [
+            (self.players.is_some(), "--players"),
+            (!self.matches.is_empty(), "--match"),
+            (self.stalled.is_some(), "--stalled"),
+            (self.join_within.is_some(), "--join-within"),
+            (self.style.is_some(), "--style"),
+        ];
+        if let Some((_, flag)) = for_matches.iter().find(|(is_given, _)| *is_given && !is_match) {
+            return refuse(flag);
+        }
+        if is_match && (self.rate.is_some() || self.in_flight.is_some()) {
+            return refuse("--rate or --in-flight");
         }
         if self.join.is_some() && self.scenario != Scenario::Idle {
             return refuse("--join");
@@ -283,6 +342,8 @@ mod tests {
             ("echo ws://x --per-carrier 5", "--per-carrier needs"),
             ("echo ws://x --http 3", "needs a wss:// URL"),
             ("idle ws://x --rate 5", "means nothing for `stoa load idle`"),
+            ("echo ws://x --stalled 5", "--stalled means nothing for `stoa load echo`"),
+            ("match ws://x --rooms 5", "--rooms means nothing for `stoa load match`"),
         ] {
             let why = plan(flags).unwrap_err();
             assert!(why.contains(word), "{flags}: {why}");

@@ -8,12 +8,14 @@
 //! | 3 | a load run is invalid: the generator was the bottleneck |
 
 mod args;
+mod bots;
 mod compression;
 mod connect;
 mod echo;
 mod failure;
 mod limits;
 mod load;
+mod load_match;
 mod serve;
 mod settings;
 mod terminal;
@@ -47,6 +49,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Echo(args) => echo::run(&args),
         Command::Connect(args) => connect::run(args),
         Command::Token(args) => token::run(&args),
+        Command::Bots(args) => bots::run(&args),
         Command::Load(args) => load::run(&args),
         Command::LoadPart => load::run_part(),
     }

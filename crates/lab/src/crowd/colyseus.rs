@@ -3,19 +3,12 @@
 //! It does not decode them: that would measure the decoder of the generator. `bench/peers/colyseus/witness.mjs` does, with
 //! Colyseus' own SDK, for a few clients of the same run.
 
+use super::http::{ask, host_of};
 use crate::play::{Applied, News, Seen, Wrong};
 use crate::random::Random;
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-
-/// The answer to a reservation must come within this time.
-const RESERVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// And be no longer than this, in bytes.
-const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
 /// The first bytes of messages.
 const JOIN_ROOM: u8 = 10;
@@ -37,27 +30,12 @@ struct Seat {
 
 /// Asks for a seat in a room of this kind. Gives path and query of the WebSocket.
 pub(crate) async fn reserve(url: &str, room: &str) -> Result<String, String> {
-    let host = url.strip_prefix("ws://").ok_or("Colyseus is measured over ws://")?.trim_end_matches('/');
-    let path = format!("/matchmake/joinOrCreate/{room}");
-    let answer = timeout(RESERVE_TIMEOUT, post(host, &path)).await;
-    let answer = answer.map_err(|_| "no answer to a reservation".to_owned())?;
-    let answer = answer.map_err(|error| format!("a reservation failed: {error}"))?;
-    let (_, body) = answer.split_once("\r\n\r\n").ok_or("an answer without an end")?;
-    let seat: Seat = serde_json::from_str(body).map_err(|_| format!("a reservation was refused: {body}"))?;
+    let host = host_of(url).ok_or("Colyseus is measured over ws://")?;
+    let answer = ask(host, &format!("/matchmake/joinOrCreate/{room}"), Some("{}")).await?;
+    let seat: Seat = serde_json::from_str(&answer.body)
+        .map_err(|_| format!("a reservation was refused: {} {}", answer.status, answer.body.trim()))?;
     let Seat { session_id, process_id, room_id } = seat;
     Ok(format!("/{process_id}/{room_id}?sessionId={session_id}"))
-}
-
-async fn post(host: &str, path: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(host).await?;
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nAccept: application/json\r\n\
-         Content-Length: 2\r\nConnection: close\r\n\r\n{{}}"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
-    String::from_utf8(answer).map_err(std::io::Error::other)
 }
 
 /// A client in a room.

@@ -11,15 +11,20 @@
 
 mod book;
 mod colyseus;
+mod http;
 mod member;
 mod opener;
 mod plan;
+mod rehearsal;
 mod report;
 mod stage;
+mod tables;
 
 pub use book::Book;
 pub use plan::{CrowdPlan, Peer};
+pub use rehearsal::Rehearsal;
 pub use report::{CrowdReport, CrowdResults, ServerUse};
+pub use tables::find_matches;
 
 use crate::load::schedule::Schedule;
 use crate::load::usage;
@@ -54,6 +59,13 @@ pub struct Progress {
     pub over: u64,
     /// Snapshots that came.
     pub snapshots: u64,
+}
+
+impl Progress {
+    /// Players of whom it is known what became of them.
+    pub(crate) fn came(&self) -> u64 {
+        self.playing + self.missing + self.over
+    }
 }
 
 /// What the threads of a crowd and its owner tell each other.
