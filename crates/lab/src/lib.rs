@@ -14,4 +14,5 @@ pub mod history;
 pub mod load;
 pub mod play;
 pub mod random;
+pub mod venue;
 pub mod world;

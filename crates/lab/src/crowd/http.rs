@@ -65,6 +65,9 @@ mod tests {
         assert_eq!((answer.status, answer.body.as_str()), (201, "{}"));
         assert_eq!(read("nonsense\r\n\r\n"), None);
         assert_eq!(read("HTTP/1.1 20"), None);
-        assert_eq!((host_of("ws://a:1/x"), host_of("ws://a:1"), host_of("wss://a")), (Some("a:1"), Some("a:1"), None));
+        assert_eq!(
+            (host_of("ws://a:1/x"), host_of("ws://a:1"), host_of("wss://a")),
+            (Some("a:1"), Some("a:1"), None)
+        );
     }
 }

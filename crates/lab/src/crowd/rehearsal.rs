@@ -47,7 +47,8 @@ impl Rehearsal {
         let (memory_before, cpu_before) = (memory(), cpu());
         crowd.measure(Duration::from_secs_f64(plan.seconds));
         wait(&crowd, "measuring", plan.seconds, tell).await;
-        let cpu_seconds = cpu_before.zip(cpu()).map(|(before, after)| after.saturating_sub(before) as f64 / 1e9);
+        let cpu_seconds =
+            cpu_before.zip(cpu()).map(|(before, after)| after.saturating_sub(before) as f64 / 1e9);
         let server = ServerUse { memory_before, memory_after: memory(), cpu_seconds };
         let mut book = crowd.stop()?;
         if late > 0 {
