@@ -13,13 +13,13 @@ const MINUTES = 60;
 
 const [path, ...rest] = process.argv.slice(2);
 const isSpeed = rest.includes("--speed");
-const [first, seeds, ticks] = rest.filter((word) => word !== "--speed").map(Number);
-if (path === undefined || ticks === undefined) {
+const [first = 0, seeds = 0, ticks = 0] = rest.filter((word) => word !== "--speed").map(Number);
+if (path === undefined || ticks === 0) {
   console.error("usage: arena-hashes.mjs ARENA_WASM FIRST_SEED SEEDS TICKS [--speed]");
   process.exit(2);
 }
 const { instance } = await WebAssembly.instantiate(await readFile(path), {});
-const arena = /** @type {Record<string, (...words: number[]) => any>} */ (instance.exports);
+const arena = /** @type {any} */ (instance.exports);
 const memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
 const buffer = arena.buffer();
 
@@ -31,13 +31,14 @@ function bodiesFor(players) {
 
 /** @param {number} seed */
 function play(seed) {
-  const players = PLAYERS[seed % 5];
+  const players = PLAYERS[seed % 5] ?? 0;
   const bodies = bodiesFor(players);
-  new Uint8Array(memory.buffer, buffer, 5).set([1, bodies & 255, bodies >> 8, MINUTES, TEAMS[seed % 3]]);
+  new Uint8Array(memory.buffer, buffer, 5).set([1, bodies & 255, bodies >> 8, MINUTES, TEAMS[seed % 3] ?? 0]);
   if (arena.begin(seed, 0, players, 5) !== 1) throw new Error(`there is no match of seed ${seed}`);
   arena.arena_new();
   for (let slot = 0; slot < players; slot += 1) arena.arena_join(slot, 255, 1);
   let all = 0n;
+  /** @type {number[]} */
   const times = [];
   for (let tick = 1; tick <= ticks; tick += 1) {
     for (let slot = 0; slot < players; slot += 1) arena.arena_bot(slot, tick, seed);
@@ -53,7 +54,7 @@ function play(seed) {
   }
   if (isSpeed) {
     times.sort((a, b) => a - b);
-    const micros = (/** @type {number} */ share) => (times[Math.floor(times.length * share)] * 1000).toFixed(1);
+    const micros = (/** @type {number} */ share) => ((times[Math.floor(times.length * share)] ?? 0) * 1000).toFixed(1);
     console.log(`seed ${seed} players ${players}: step median ${micros(0.5)} µs, p99 ${micros(0.99)} µs`);
   }
 }

@@ -1,6 +1,6 @@
 //! The steps of CI: what they are, the order, and how their results are shown.
 
-use crate::steps::{autobahn, dependencies, fuzz, interop, load, rust, tidy, web};
+use crate::steps::{autobahn, dependencies, fuzz, interop, load, rust, tidy, wasm, web};
 use crate::tree::Tree;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -40,6 +40,7 @@ const STEPS: &[Step] = &[
     Step { name: "lints", slow: false, run: rust::lints, what: "clippy on everything, warnings are errors" },
     Step { name: "tests", slow: false, run: rust::tests, what: "cargo test of the whole workspace" },
     Step { name: "carriers", slow: true, run: rust::carriers, what: "the chat tests over each version of HTTP, plain and with TLS" },
+    Step { name: "wasm", slow: true, run: wasm::run, what: "the page's simulation is what its source gives, and computes what the native one does" },
     Step { name: "web", slow: false, run: web::sdk, what: "types and tests of the page and the browser SDK" },
     Step { name: "docs", slow: false, run: rust::docs, what: "rustdoc, warnings are errors" },
     Step { name: "fuzz-targets", slow: true, run: fuzz::compiles, what: "the fuzz targets compile" },

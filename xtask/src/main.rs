@@ -30,6 +30,9 @@ cargo xtask COMMAND
   fuzz [SECONDS] [TARGET]
                      run the fuzz targets (60 seconds each), or only TARGET; needs a nightly toolchain
   tidy               check what compilers do not: file lengths, first lines, links, words
+  wasm [--write] [--first SEED] [--seeds N] [--ticks T]
+                     play matches natively and with web/play/arena.wasm and compare the hashes of all ticks; --write builds
+                     that module from crates/arena-web first (with Debian's rustc-web)
   bench ws [--rounds N] [--seconds S] [--only CASE[,CASE…]] [--list] [--json]
                      measure WebSockets beside their peers; prints the tables of docs/benchmarks.md
   bench million [--carriers N] [--per-carrier N]
@@ -64,6 +67,7 @@ fn run(arguments: &[String]) -> Result<bool, String> {
         "autobahn" => steps::autobahn::command(&Tree::find()?, rest),
         "bench" => bench::command(&Tree::find()?, rest),
         "fuzz" => steps::fuzz::command(&Tree::find()?, rest),
+        "wasm" => steps::wasm::command(&Tree::find()?, rest),
         "tidy" => ci::run(&Tree::find()?, &ci::Options::only("tidy")),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

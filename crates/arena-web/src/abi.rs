@@ -1,6 +1,9 @@
 //! The exports: each method of [`Page`], as a function of numbers under the same name. The only unsafe code of the crate is
 //! here and in [`memory`], which gives the module its heap.
-#![allow(unsafe_code, reason = "a global state and an exported symbol cannot be had without; each use says why it holds")]
+#![allow(
+    unsafe_code,
+    reason = "a global state and an exported symbol cannot be had without; each use says why it holds"
+)]
 #![allow(unreachable_pub, reason = "exported functions are called from outside of everything")]
 
 mod memory;

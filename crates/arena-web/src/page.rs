@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use arena::{
     Arena, Config, Predictor, bot,
     model::{
-        Border, Body, CELL, CELLS, Colour, Command, DRONES_MAX, Drone, Event, Grenade, HP_MAX, Kind, Length, Pellet, SIDE,
-        SPEED_MAX, Side, Slot, TURN, Vector,
+        Body, Border, CELL, CELLS, Colour, Command, DRONES_MAX, Drone, Event, Grenade, HP_MAX, Kind, Length,
+        Pellet, SIDE, SPEED_MAX, Side, Slot, TURN, Vector,
     },
 };
 
@@ -271,7 +271,8 @@ impl Page {
         if let Ok(slot) = Slot::try_from(slot)
             && self.commands.len() < DRONES_MAX
         {
-            self.commands.push((slot, Command { buttons: pressed as u8, aim: aim as u16, rewind: rewind as u8 }));
+            self.commands
+                .push((slot, Command { buttons: pressed as u8, aim: aim as u16, rewind: rewind as u8 }));
         }
     }
 

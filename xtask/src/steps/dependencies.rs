@@ -12,7 +12,7 @@ use std::time::Duration;
 /// The layers, lowest first. A crate may depend on crates of lower layers and on no other of the workspace.
 const LAYERS: &[&[&str]] = &[
     &["ws", "h3", "chat", "arena"],
-    &["net", "state", "matches"],
+    &["net", "state", "matches", "arena-web"],
     &["server", "gateway"],
     &["lab"],
     &["stoa"],

@@ -9,4 +9,5 @@ pub(crate) mod load;
 pub(crate) mod node;
 pub(crate) mod rust;
 pub(crate) mod tidy;
+pub(crate) mod wasm;
 pub(crate) mod web;
