@@ -13,7 +13,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const RULES = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
 
 /** @param {Page} page */
-async function axeFindsNothing(page) {
+export async function axeFindsNothing(page) {
   await page.evaluate(AXE);
   const found = await page.evaluate(async (rules) => {
     const { violations } = await /** @type {any} */ (window).axe.run(document, rules);
