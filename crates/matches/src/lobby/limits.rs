@@ -69,7 +69,8 @@ pub struct Terms {
     pub people_min: u16,
     /// Bots fill a match up to so many places, people included.
     pub fill: u16,
-    /// Who waited so long gets a match, if need be with bots alone.
+    /// Who waited so long gets a match, if need be with bots alone. Counts as at most half of
+    /// [`LobbyLimits::ticket_age_max`].
     pub wait_max: Duration,
     /// How far two ratings may be apart at first, in points of [`Rating::mean`](super::Rating::mean).
     pub window: f64,

@@ -38,7 +38,7 @@ mod rating;
 mod words;
 
 pub use limits::{LobbyLimits, Terms};
-pub use rating::{DEVIATION_MIN, OPPONENTS_MAX, Rating, after_match};
+pub use rating::{DEVIATION_MIN, Rating, WEIGHT_MAX, after_match};
 pub use words::{
     Admission, Arrival, Comer, Effect, Finish, Listed, NewMatch, Placement, QUEUE_NAME_BYTES_MAX, QueueName,
     Refusal, Report, TicketId, TicketStatus, Wish,
@@ -115,6 +115,16 @@ enum TicketState {
     Placed(Placement),
 }
 
+impl TicketState {
+    /// In which match it has seats.
+    fn seats_in(&self) -> Option<&MatchId> {
+        match self {
+            Self::Waiting => None,
+            Self::Seated(id) | Self::Placed(Placement { id, .. }) => Some(id),
+        }
+    }
+}
+
 /// What happens at some time. In the order in which it happens at the same time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Deadline {
@@ -133,8 +143,10 @@ enum Deadline {
 impl Lobby {
     /// A lobby for these queues.
     pub fn new(limits: LobbyLimits, queues: impl IntoIterator<Item = (QueueName, Terms)>) -> Self {
+        // Half the age, so that nobody is dropped before there was a try.
+        let wait_max = limits.ticket_age_max / 2;
         let queue = |terms: Terms| Queue {
-            terms: terms.checked(),
+            terms: Terms { wait_max: terms.wait_max.min(wait_max), ..terms.checked() },
             by_rating: BTreeSet::new(),
             by_age: BTreeSet::new(),
             users: 0,
@@ -227,11 +239,11 @@ impl Lobby {
     pub fn cancel(&mut self, now: Duration, ticket: TicketId, user: &UserId) -> Result<(), Refusal> {
         self.ticket(ticket, user)?;
         let Some(value) = self.forget_ticket(ticket) else { return Ok(()) };
-        let (TicketState::Seated(id) | TicketState::Placed(Placement { id, .. })) = value.state else {
-            return Ok(());
-        };
+        let Some(id) = value.state.seats_in() else { return Ok(()) };
         for comer in &value.party {
-            self.release(now, &id, &comer.user);
+            if self.matches.get(id).is_some_and(|found| found.waits_for(&comer.user)) {
+                self.release(now, id, &comer.user);
+            }
         }
         Ok(())
     }
@@ -389,6 +401,9 @@ impl Lobby {
     fn forget_ticket(&mut self, ticket: TicketId) -> Option<Ticket> {
         self.dequeue(ticket);
         let value = self.tickets.remove(&ticket)?;
+        if let Some(found) = value.state.seats_in().and_then(|id| self.matches.get_mut(id)) {
+            found.tickets.remove(&ticket);
+        }
         if let TicketState::Placed(placement) = &value.state {
             self.deadlines.remove(&(placement.until, Deadline::Ticket(ticket)));
         }
@@ -411,3 +426,6 @@ impl Lobby {
 fn thousandths(points: f64) -> i64 {
     (points * 1000.0) as i64
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use super::seats::Stage;
 use super::{
     Admission, Deadline, Effect, Finish, Lobby, MatchId, QueueName, Refusal, Report, TicketId, TicketState,
 };
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl Lobby {
@@ -84,10 +85,13 @@ impl Lobby {
             record = Some((report, again));
         }
         found.stage = Stage::Ending { record };
-        self.watch_emptiness(now, id);
+        let tickets = std::mem::take(&mut found.tickets);
+        self.release_all(now, id);
+        self.free_host(id);
+        self.drop_tickets(tickets, id, Refusal::Over);
     }
 
-    /// The store has the result of that match, or says that it had it already.
+    /// The store has the result of that match, or had it already, or says that it never takes it.
     pub fn recorded(&mut self, now: Duration, id: &MatchId) {
         let Some(found) = self.matches.get_mut(id) else { return };
         let Stage::Ending { record } = &mut found.stage else { return };
@@ -108,21 +112,11 @@ impl Lobby {
             return;
         }
         let Some(found) = self.remove_match(now, id) else { return };
-        for ticket in found.tickets {
-            // Who comes for a seat now is told that there is no such match.
-            let state = self.tickets.get(&ticket).map(|value| &value.state);
-            let here = match state {
-                Some(TicketState::Seated(of)) => of == id,
-                Some(TicketState::Placed(placement)) => placement.id == *id,
-                _ => false,
-            };
-            if here {
-                self.drop_ticket(ticket, Refusal::UnknownMatch);
-            }
-        }
+        self.drop_tickets(found.tickets, id, Refusal::UnknownMatch);
     }
 
-    /// What a worker takes from now on.
+    /// What a worker takes from now on. A node with several workers names each of them at its start: as long as all that
+    /// were named refuse matches, no match begins.
     pub fn admit(&mut self, worker: u16, admission: Admission) {
         self.workers.insert(worker, admission);
     }
@@ -142,7 +136,8 @@ impl Lobby {
             }
             Deadline::Empty(id) => {
                 self.effects.push_back(Effect::Close(id.clone()));
-                self.remove_match(now, &id);
+                let Some(found) = self.remove_match(now, &id) else { return };
+                self.drop_tickets(found.tickets, &id, Refusal::UnknownMatch);
             }
             Deadline::Record(id) => {
                 let Some(found) = self.matches.get_mut(&id) else { return };
@@ -159,6 +154,15 @@ impl Lobby {
                 } else {
                     self.forget_ticket(ticket);
                 }
+            }
+        }
+    }
+
+    /// Tickets whose seats are gone with their match.
+    fn drop_tickets(&mut self, tickets: BTreeSet<TicketId>, id: &MatchId, why: Refusal) {
+        for ticket in tickets {
+            if self.tickets.get(&ticket).is_some_and(|value| value.state.seats_in() == Some(id)) {
+                self.drop_ticket(ticket, why);
             }
         }
     }

@@ -5,17 +5,24 @@
 //! * **Places, not points.** A rating changes by who was better than whom. Equal ranks are draws.
 //! * **Bots do not count.** Against a bot nobody gains or loses: else whoever plays alone with bots for long enough leads
 //!   the list, and a bot that is changed changes what everybody's rating means. With fewer than two people nothing changes.
-//! * **A few opponents each.** Weng-Lin compares everybody with everybody and adds up. With 256 people that is far more
-//!   than one match can tell: the winner would gain 600 points of a scale on which 25 is the middle. So each is compared
-//!   with at most [`OPPONENTS_MAX`] others, spread evenly over the ranking.
+//! * **One match weighs as much as [`WEIGHT_MAX`] duels.** Weng-Lin compares everybody with everybody and adds up. With 256
+//!   people that is far more than one match can tell: the winner would gain 600 points of a scale on which 25 is the middle,
+//!   and would be known for certain. So everybody is compared with everybody, and the sum is scaled.
 //! * **Everybody's change is computed from the ratings before the match**, so the order does not matter.
+//! * **Who left before the end is not rated.** The host knows only those who have a place then. Counting the others as last
+//!   would punish whoever's connection broke; that somebody who loses may leave instead is the price.
 //! * **A rating never becomes certain** ([`DEVIATION_MIN`]), so that somebody who improves is noticed.
+//!
+//! How soon it tells the strong from the weak (`tests/lobby/fairness.rs`; the share of pairs that are ordered rightly among
+//! 240 people whose form changes from match to match, 0.5 is chance): after 5 duels 0.82, after 5 matches of 24 people 0.92,
+//! after 20 of them 0.96.
 
-use skillratings::MultiTeamOutcome;
-use skillratings::weng_lin::{WengLinConfig, WengLinRating, weng_lin_multi_team};
+use skillratings::Outcomes;
+use skillratings::weng_lin::{WengLinConfig, WengLinRating, weng_lin};
+use std::cmp::Ordering;
 
-/// Others with whom one person is compared for one match.
-pub const OPPONENTS_MAX: usize = 4;
+/// What one match counts at most, in duels.
+pub const WEIGHT_MAX: f64 = 4.0;
 
 /// A rating gets no more certain than this, in points.
 pub const DEVIATION_MIN: f64 = 0.75;
@@ -55,6 +62,10 @@ impl Rating {
         if !sound {
             return Self::default();
         }
+        self.in_bounds()
+    }
+
+    fn in_bounds(self) -> Self {
         Self {
             mean: self.mean.clamp(-MEAN_MAX, MEAN_MAX),
             deviation: self.deviation.clamp(DEVIATION_MIN, DEVIATION_MAX),
@@ -63,48 +74,30 @@ impl Rating {
 }
 
 /// The ratings after a match of people with these ratings before it and these ranks (1 is the best, equal is a draw), in
-/// the same order. With fewer than two nothing changes.
+/// the same order. With fewer than two nothing changes. Takes as long as comparing each with each: 256 people about as long
+/// as a commit to disk.
 pub fn after_match(people: &[(Rating, u16)]) -> Vec<Rating> {
-    let mut order: Vec<usize> = (0..people.len()).collect();
-    // Equal ranks in an order that does not favour anybody by his place in the list: by rating.
-    order.sort_by(|&a, &b| {
-        let key = |i: usize| (people[i].1, people[i].0.checked().mean);
-        key(a).0.cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1))
-    });
-    let mut after: Vec<Rating> = people.iter().map(|(rating, _)| rating.checked()).collect();
-    for (place, &index) in order.iter().enumerate() {
-        let opponents: Vec<usize> = opponents(place, order.len()).map(|place| order[place]).collect();
-        if !opponents.is_empty() {
-            after[index] = one_after(people, index, &opponents);
-        }
-    }
-    after
+    let people: Vec<(Rating, u16)> = people.iter().map(|(rating, rank)| (rating.checked(), *rank)).collect();
+    (0..people.len()).map(|index| one_after(&people, index)).collect()
 }
 
-/// With whom somebody at that place of the ranking is compared.
-fn opponents(place: usize, people: usize) -> impl Iterator<Item = usize> {
-    let others = people.saturating_sub(1);
-    let count = others.min(OPPONENTS_MAX);
-    // Evenly over the others, the middle of each part, so that first and last are compared with all kinds, too.
-    (0..count).map(move |i| {
-        let other = (2 * i + 1) * others / (2 * count);
-        if other >= place { other + 1 } else { other }
-    })
-}
-
-fn one_after(people: &[(Rating, u16)], index: usize, opponents: &[usize]) -> Rating {
-    let teams: Vec<([WengLinRating; 1], MultiTeamOutcome)> = std::iter::once(&index)
-        .chain(opponents)
-        .map(|&i| {
-            let rating = people[i].0.checked();
-            let one = WengLinRating { rating: rating.mean, uncertainty: rating.deviation };
-            ([one], MultiTeamOutcome::new(people[i].1.into()))
-        })
-        .collect();
-    let teams: Vec<_> = teams.iter().map(|(team, outcome)| (&team[..], *outcome)).collect();
-    let new = weng_lin_multi_team(&teams, &WengLinConfig::new());
-    match new.first().and_then(|team| team.first()) {
-        Some(new) => Rating { mean: new.rating, deviation: new.uncertainty }.checked(),
-        None => people[index].0.checked(),
+fn one_after(people: &[(Rating, u16)], index: usize) -> Rating {
+    let (before, rank) = people[index];
+    let weight = (WEIGHT_MAX / (people.len() as f64 - 1.0)).min(1.0);
+    let own = WengLinRating { rating: before.mean, uncertainty: before.deviation };
+    let (mut gain, mut certainty) = (0.0, 0.0);
+    for (_, (other, other_rank)) in people.iter().enumerate().filter(|(i, _)| *i != index) {
+        let other = WengLinRating { rating: other.mean, uncertainty: other.deviation };
+        let outcome = match rank.cmp(other_rank) {
+            Ordering::Less => Outcomes::WIN,
+            Ordering::Equal => Outcomes::DRAW,
+            Ordering::Greater => Outcomes::LOSS,
+        };
+        let (after, _) = weng_lin(&own, &other, &outcome, &WengLinConfig::new());
+        gain += after.rating - before.mean;
+        certainty += 1.0 - (after.uncertainty / before.deviation).powi(2);
     }
+    let left = (1.0 - weight * certainty).max(0.0);
+    Rating { mean: before.mean + weight * gain, deviation: (before.deviation.powi(2) * left).sqrt() }
+        .in_bounds()
 }

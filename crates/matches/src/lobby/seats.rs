@@ -32,14 +32,14 @@ pub(super) struct Match {
     pub(super) since: Duration,
     pub(super) seats: BTreeMap<UserId, Seat>,
     /// The sum of the ratings of those in `seats`, in thousandths of a point.
-    ratings: i64,
+    pub(super) ratings: i64,
     /// Tickets that have become seats here and are remembered.
     pub(super) tickets: BTreeSet<TicketId>,
     /// When somebody came for the first time.
     pub(super) came: BTreeMap<UserId, Duration>,
     pub(super) spectators: u32,
     /// Since when there has been nobody.
-    empty_since: Option<Duration>,
+    pub(super) empty_since: Option<Duration>,
     /// Whether nothing is left of it on its worker.
     pub(super) gone: bool,
 }
@@ -67,12 +67,13 @@ pub(super) enum Stage {
 /// A place that a person has.
 #[derive(Debug)]
 pub(super) struct Seat {
-    rating: i64,
-    state: SeatState,
+    pub(super) rating: i64,
+    pub(super) state: SeatState,
 }
 
+/// Whether somebody is there.
 #[derive(Debug, PartialEq)]
-enum SeatState {
+pub(super) enum SeatState {
     /// Nobody came for it yet. Without a time while the match does not run.
     Reserved(Option<Duration>),
     Taken,
@@ -92,6 +93,11 @@ impl Match {
     /// How many bots there are, as far as the lobby knows: the host fills with them and takes them out.
     fn bots(&self) -> u16 {
         self.fill.saturating_sub(self.seats.len() as u16)
+    }
+
+    /// Whether a seat is reserved for that user, who has not come yet.
+    pub(super) fn waits_for(&self, user: &UserId) -> bool {
+        self.seats.get(user).is_some_and(|seat| seat.state != SeatState::Taken)
     }
 
     pub(super) fn is_private(&self) -> bool {
@@ -261,8 +267,10 @@ impl Lobby {
                 Arrival::Reserved
             }
         };
-        if arrival == Arrival::Free {
-            self.watch_emptiness(now, id);
+        match arrival {
+            Arrival::Free => self.watch_emptiness(now, id),
+            Arrival::Reserved => self.settle_tickets(id, &comer.user),
+            Arrival::Returned => {}
         }
         arrival
     }
@@ -277,8 +285,24 @@ impl Lobby {
                 self.deadlines.remove(&(until, Deadline::Reservation(id.clone(), user.clone())));
             }
             self.change_held(user, |held| held.reserved = held.reserved.saturating_sub(1));
+            self.settle_tickets(id, user);
         }
         self.watch_emptiness(now, id);
+    }
+
+    /// Forgets those tickets of a user that brought seats in this match, once nobody of the party is waited for.
+    fn settle_tickets(&mut self, id: &MatchId, user: &UserId) {
+        let Some(found) = self.matches.get(id) else { return };
+        let settled = |ticket: &&TicketId| {
+            self.tickets.get(ticket).is_some_and(|value| {
+                value.party.iter().any(|comer| comer.user == *user)
+                    && value.party.iter().all(|comer| !found.waits_for(&comer.user))
+            })
+        };
+        let settled: Vec<TicketId> = found.tickets.iter().filter(settled).copied().collect();
+        for ticket in settled {
+            self.forget_ticket(ticket);
+        }
     }
 
     /// Starts the time of all reservations of a match that runs now, and tells those whom it has been found for.
@@ -314,7 +338,8 @@ impl Lobby {
         let party = party.clone();
         let mut placement = Placement { id: id.clone(), until: now };
         for comer in &party {
-            placement = self.seat(now, id, comer);
+            // Who has a seat there already, waits for nothing.
+            placement.until = placement.until.max(self.seat(now, id, comer).until);
         }
         let Some(found) = self.matches.get_mut(id) else { return };
         found.tickets.insert(ticket);
@@ -342,13 +367,29 @@ impl Lobby {
         }
     }
 
-    /// Takes a match out of everything, with all its seats. What is not told elsewhere about it is lost.
-    pub(super) fn remove_match(&mut self, now: Duration, id: &MatchId) -> Option<Match> {
-        let users: Vec<UserId> = self.matches.get(id)?.seats.keys().cloned().collect();
-        for user in users {
+    /// Frees all seats.
+    pub(super) fn release_all(&mut self, now: Duration, id: &MatchId) {
+        let seats = self.matches.get(id).map(|found| found.seats.keys().cloned().collect::<Vec<_>>());
+        for user in seats.unwrap_or_default() {
             self.release(now, id, &user);
         }
-        let found = self.matches.remove(id)?;
+    }
+
+    /// Gives a private match back to its host's account.
+    pub(super) fn free_host(&mut self, id: &MatchId) {
+        if let Some(host) = self.matches.get_mut(id).and_then(|found| found.host.take()) {
+            self.change_held(&host, |held| held.private = held.private.saturating_sub(1));
+        }
+    }
+
+    /// Takes a match out of everything, with all its seats. What is not told elsewhere about it is lost.
+    pub(super) fn remove_match(&mut self, now: Duration, id: &MatchId) -> Option<Match> {
+        // The caller decides what becomes of its tickets.
+        let tickets = std::mem::take(&mut self.matches.get_mut(id)?.tickets);
+        self.release_all(now, id);
+        self.free_host(id);
+        let mut found = self.matches.remove(id)?;
+        found.tickets = tickets;
         if let Some(since) = found.empty_since {
             self.deadlines.remove(&(since + self.limits.empty_max, Deadline::Empty(id.clone())));
         }
@@ -360,9 +401,6 @@ impl Lobby {
                 self.deadlines.remove(&(*again, Deadline::Record(id.clone())));
             }
             _ => {}
-        }
-        if let Some(host) = &found.host {
-            self.change_held(host, |held| held.private = held.private.saturating_sub(1));
         }
         if let Some(queue) = self.queues.get_mut(&found.queue) {
             queue.open.remove(id);

@@ -188,8 +188,8 @@ pub enum Effect {
     },
     /// End that match without a result: nobody is in it, or nobody asked for it any more.
     Close(MatchId),
-    /// Store that result, and say [`recorded`](super::Lobby::recorded). It comes again until then, with the same content;
-    /// the store keeps it once.
+    /// Store that result, and say [`recorded`](super::Lobby::recorded), also if the store refuses it for good. It comes again
+    /// until then, with the same content; the store keeps it once.
     Record(Report),
 }
 
