@@ -30,6 +30,7 @@ mod predictor;
 mod rail;
 mod save;
 mod surroundings;
+#[cfg(feature = "view")]
 pub mod view;
 mod walls;
 
