@@ -58,7 +58,7 @@ impl Beat {
 
 /// Where in a period a new match ticks: in the middle of the widest gap between those that are there, so that a worker's
 /// load is even.
-pub(super) fn phase_between(taken: &mut Vec<Duration>, period: Duration) -> Duration {
+pub(super) fn phase_between(taken: &mut [Duration], period: Duration) -> Duration {
     taken.sort_unstable();
     let Some(first) = taken.first().copied() else { return Duration::ZERO };
     let ends = taken.iter().skip(1).copied().chain([first + period]);

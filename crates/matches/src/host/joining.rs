@@ -81,7 +81,7 @@ impl Host {
         if is_full {
             return self.refuse(now, id, close::FULL, "the server has no time for more", "");
         }
-        self.give_place(now, id, wants, secret);
+        self.give_place(now, id, *wants, secret);
     }
 
     /// Somebody comes back, perhaps while the connection before still seems alive.
@@ -100,7 +100,7 @@ impl Host {
         self.tell_roster(of);
     }
 
-    fn give_place(&mut self, now: Duration, id: ConnectionId, wants: Box<Wants>, secret: [u8; SECRET_BYTES]) {
+    fn give_place(&mut self, now: Duration, id: ConnectionId, wants: Wants, secret: [u8; SECRET_BYTES]) {
         let Some(of) = self.connections.get(id).map(|connection| connection.of) else { return };
         let Some(table) = &self.tables[of] else { return };
         let slot = match table.free_slot() {
