@@ -2,6 +2,7 @@
 
 use crate::classic::ClassicEndpoint;
 use crate::endpoint::ChatEndpoint;
+use crate::play::MatchEndpoint;
 use net::{Endpoint, Outgoing};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ pub enum NodeEndpoint {
     Chat(ChatEndpoint),
     /// The classic room.
     Classic(Box<ClassicEndpoint>),
+    /// A match.
+    Match(Box<MatchEndpoint>),
 }
 
 impl NodeEndpoint {
@@ -20,6 +23,7 @@ impl NodeEndpoint {
         match self {
             Self::Chat(endpoint) => endpoint,
             Self::Classic(endpoint) => endpoint.as_mut(),
+            Self::Match(endpoint) => endpoint.as_mut(),
         }
     }
 }
@@ -41,6 +45,7 @@ impl Endpoint for NodeEndpoint {
         match self {
             Self::Chat(endpoint) => endpoint.is_ready(),
             Self::Classic(endpoint) => endpoint.is_ready(),
+            Self::Match(endpoint) => endpoint.is_ready(),
         }
     }
 

@@ -27,6 +27,7 @@ pub(crate) fn page(shared: &Shared, workers: &[Totals]) -> String {
     let mut page = String::with_capacity(16 * 1024);
     connections(&mut page, workers);
     hubs(&mut page, shared);
+    crate::play::page(&mut page, &shared.play);
     store(&mut page, shared);
     if let Some(tls) = &shared.tls {
         certificates(&mut page, tls);

@@ -5,6 +5,8 @@ use crate::auth::{AuthConfig, Authenticator, guest_secret};
 use crate::classic::{ClassicRoot, ClassicShared, ClassicSite, ClassicWorker};
 use crate::inbox::Inbox;
 use crate::metrics::WorkerGauges;
+use crate::play::lobby::PlaySite;
+use crate::play::{Play, PlayConfig, PlayWorker};
 use crate::site::{ChatSite, SiteConfig};
 use crate::worker::{ChatWorker, Shared};
 use chat::hub::{Hub, HubLimits};
@@ -55,6 +57,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Limits and deadlines of each WebSocket.
     pub websocket: ws::Config,
+    /// Matches.
+    pub play: PlayConfig,
     /// Whether the classic room is also at `/`, in place of the chat's page.
     pub classic_root: Option<ClassicRoot>,
 }
@@ -66,6 +70,8 @@ pub enum StartError {
     Store(state::OpenError),
     /// A key file.
     Key(crate::keys::KeyError),
+    /// The directory of recordings.
+    Replays(std::io::Error),
     /// A listener or thread.
     Listen(std::io::Error),
     /// The admin page must not be reachable from elsewhere.
@@ -79,6 +85,9 @@ impl fmt::Display for StartError {
         match self {
             Self::Store(error) => write!(f, "{error}"),
             Self::Key(error) => write!(f, "{error}"),
+            Self::Replays(error) => {
+                write!(f, "the directory of recordings cannot be used: {error}. See --replays-days")
+            }
             Self::Listen(error) => {
                 write!(f, "{error}. Is another server running there? Choose another address with --listen")
             }
@@ -101,7 +110,7 @@ pub struct Node {
     workers: Option<Workers>,
     admin: Option<Workers>,
     /// The last owner of the store: dropping it closes the store.
-    _shared: Arc<Shared>,
+    shared: Arc<Shared>,
     draining: Arc<AtomicBool>,
     plain_listeners: usize,
 }
@@ -136,13 +145,14 @@ impl Node {
             inboxes,
             gauges: (0..count).map(|_| WorkerGauges::default()).collect(),
             tls: config.tls.clone(),
+            play: Play::start(config.play.clone(), count).map_err(StartError::Replays)?,
         });
         let draining = Arc::new(AtomicBool::new(false));
         let workers = start_workers(&config, listen, &shared, &draining)?;
         let admin = config.admin_listen.map(|address| start_admin(address, &workers, &shared, &draining));
         let admin = admin.transpose()?;
         let plain_listeners = config.listen.len();
-        Ok(Self { workers: Some(workers), admin, _shared: shared, draining, plain_listeners })
+        Ok(Self { workers: Some(workers), admin, shared, draining, plain_listeners })
     }
 
     /// Where this node listens, with real ports.
@@ -157,6 +167,7 @@ impl Node {
     /// the window; then the store is closed, with everything that was acknowledged on disk.
     pub async fn drain(mut self, drain: Drain) -> Drained {
         self.draining.store(true, Ordering::Relaxed);
+        self.shared.play.inboxes.iter().for_each(|inbox| inbox.drain());
         tokio::time::sleep(READINESS_LEAD.min(drain.window)).await;
         let drained = match &self.workers {
             Some(workers) => workers.drain(drain).await,
@@ -198,7 +209,8 @@ fn start_workers(
         allowed_origins: config.allowed_origins.clone(),
         query_token_allowed: config.query_token_allowed,
         websocket: Arc::new(config.websocket.clone()),
-        classic_websocket: Arc::new(classic_websocket(&config.websocket)),
+        match_websocket: Arc::new(short_messages(&config.websocket, config.play.limits.message_bytes_max)),
+        classic_websocket: Arc::new(short_messages(&config.websocket, FRAME_BYTES_MAX)),
         classic_root: config.classic_root.clone(),
     });
     let classic = Arc::new(ClassicShared::new(usize::from(config.workers)));
@@ -212,12 +224,14 @@ fn start_workers(
     let (shared, draining, limits) = (Arc::clone(shared), Arc::clone(draining), config.limits.clone());
     let make = move |worker: &net::Worker| {
         let hub = Hub::new(worker.index, shared.store.epoch(), limits.clone());
+        drop(PlayWorker::start(worker.index, &shared));
         ChatSite {
             worker: ChatWorker::start(usize::from(worker.index), &shared, hub),
             classic: ClassicSite {
                 worker: ClassicWorker::start(usize::from(worker.index), &classic),
                 config: Arc::clone(&site),
             },
+            play: PlaySite::new(&shared, &site),
             shared: Arc::clone(&shared),
             config: Arc::clone(&site),
             draining: Arc::clone(&draining),
@@ -226,11 +240,11 @@ fn start_workers(
     Workers::start(options, make).map_err(StartError::Listen)
 }
 
-/// As the others, but nobody needs long messages there, nor compressed ones.
-fn classic_websocket(others: &ws::Config) -> ws::Config {
+/// As the others, for where nobody needs long messages, nor compressed ones.
+fn short_messages(others: &ws::Config, bytes_max: usize) -> ws::Config {
     let mut config = ws::Config { compression: ws::deflate::Policy::default(), ..others.clone() };
-    config.limits.frame_bytes_max = FRAME_BYTES_MAX as u64;
-    config.limits.message_bytes_max = FRAME_BYTES_MAX;
+    config.limits.frame_bytes_max = bytes_max as u64;
+    config.limits.message_bytes_max = bytes_max;
     config
 }
 

@@ -4,6 +4,7 @@ use crate::any::NodeEndpoint;
 use crate::assets;
 use crate::classic::{ClassicRoot, ClassicSite};
 use crate::endpoint::ChatEndpoint;
+use crate::play::lobby::{self, PlaySite};
 use crate::worker::{ChatWorker, Shared};
 use http::StatusCode;
 use net::origin::{self, Allowed};
@@ -13,6 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use ws::handshake::{self, ServerOffer};
+use ws::head::RequestHead;
 
 /// The query parameter that may carry a token, where that is allowed.
 const TOKEN_PARAMETER: &str = "access_token=";
@@ -23,6 +25,8 @@ pub(crate) struct SiteConfig {
     pub(crate) allowed_origins: Allowed,
     pub(crate) query_token_allowed: bool,
     pub(crate) websocket: Arc<ws::Config>,
+    /// Limits and deadlines of the WebSockets of matches.
+    pub(crate) match_websocket: Arc<ws::Config>,
     /// Limits and deadlines of the classic room's WebSockets, whose messages are short.
     pub(crate) classic_websocket: Arc<ws::Config>,
     /// What the classic room shows at `/`, if it is to be there.
@@ -33,6 +37,7 @@ pub(crate) struct SiteConfig {
 pub(crate) struct ChatSite {
     pub(crate) worker: Rc<ChatWorker>,
     pub(crate) classic: ClassicSite,
+    pub(crate) play: PlaySite,
     pub(crate) shared: Arc<Shared>,
     pub(crate) config: Arc<SiteConfig>,
     pub(crate) draining: Arc<AtomicBool>,
@@ -42,7 +47,10 @@ impl Site for ChatSite {
     type Endpoint = NodeEndpoint;
 
     fn respond(&self, request: &Request<'_>) -> Answer<NodeEndpoint> {
-        if let Some(answer) = self.classic.respond(request, self.draining.load(Ordering::Relaxed)) {
+        let is_draining = self.draining.load(Ordering::Relaxed);
+        let answer =
+            self.classic.respond(request, is_draining).or_else(|| self.play.respond(request, is_draining));
+        if let Some(answer) = answer {
             return answer;
         }
         match request.head.path() {
@@ -52,6 +60,10 @@ impl Site for ChatSite {
             path => assets::answer(path, request.head.header("if-none-match"))
                 .unwrap_or_else(|| Answer::text(StatusCode::NOT_FOUND, "There is nothing here.\n")),
         }
+    }
+
+    fn takes_post(&self, head: &RequestHead) -> bool {
+        lobby::takes_post(head)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::auth::{Authenticator, Occasion};
 use crate::inbox::Inbox;
 use crate::metrics::WorkerGauges;
+use crate::play::Play;
 use chat::hub::{ConnectionId, Effect, Hub, Now};
 use chat::ledger::{Answer, Op, Refusal, Request};
 use chat::reading::Reply;
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) gauges: Vec<WorkerGauges>,
     /// The certificates, of which the metrics tell.
     pub(crate) tls: Option<net::Tls>,
+    /// Matches.
+    pub(crate) play: Play,
 }
 
 /// The chat of one worker. Lives in an `Rc` that its connections share.

@@ -16,6 +16,7 @@ mod failure;
 mod limits;
 mod load;
 mod load_match;
+mod play;
 mod serve;
 mod settings;
 mod terminal;

@@ -5,6 +5,7 @@ use crate::compression::CompressionArgs;
 use crate::echo::wait_for_signal;
 use crate::failure::Failure;
 use crate::limits::LimitArgs;
+use crate::play::PlayArgs;
 use crate::terminal::say;
 use crate::tls::{TlsArgs, keep_fresh};
 use clap::Args;
@@ -67,6 +68,8 @@ pub(crate) struct ServeArgs {
     /// `thegameid` becomes the id of the game
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = parse_classic_root)]
     pub classic_root: Option<ClassicPage>,
+    #[command(flatten)]
+    pub play: PlayArgs,
     #[command(flatten)]
     pub compression: CompressionArgs,
     #[command(flatten)]
@@ -206,6 +209,7 @@ impl ServeArgs {
             store,
             websocket: self.limits.websocket(self.compression.policy()),
             classic_root: self.classic_root()?,
+            play: self.play.config(&self.data),
         })
     }
 

@@ -99,6 +99,7 @@ pub fn config(directory: &Path) -> Config {
         store: state::StoreConfig::new(directory.join("stoa.db")),
         websocket: ws::Config::default(),
         classic_root: None,
+        play: server::play::PlayConfig::new(matches::Registry::new(), directory.to_owned()),
     }
 }
 

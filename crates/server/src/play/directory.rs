@@ -1,0 +1,301 @@
+//! Which match is where: asked when somebody connects or looks at the list, never in a tick.
+//!
+//! The workers tell once a second how their matches are; who may enter is decided here, under one lock, so that a match never
+//! has more connections than it may.
+
+use matches::host::{HostStats, MatchInfo};
+use matches::ids::MatchId;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// By how much a match that was just placed is expected to load its worker, until the worker tells.
+const EXPECTED_LOAD: f64 = 0.02;
+/// Nobody is sent by quick play into a match that is about to end.
+const ENDING_SECONDS: u64 = 20;
+
+/// All matches of a node.
+pub(crate) struct Directory {
+    matches_max: usize,
+    matches_per_worker_max: usize,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    matches: BTreeMap<MatchId, Entry>,
+    /// By worker.
+    loads: Vec<Load>,
+}
+
+/// How busy a worker is with matches.
+#[derive(Clone, Copy, Debug, Default)]
+struct Load {
+    matches: usize,
+    share: f64,
+    /// The rung of the overload ladder; from 1 on there are no new matches.
+    rung: u8,
+}
+
+/// What is known of a match.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// The worker that has it.
+    pub(crate) worker: u16,
+    /// Its game.
+    pub(crate) game: &'static str,
+    /// Ticks in a second.
+    pub(crate) rate: u32,
+    /// How long it takes, as far as that is known.
+    pub(crate) length: Option<Duration>,
+    /// Places for players.
+    pub(crate) capacity: u16,
+    /// Whether it is in the list, and quick play sends people there.
+    pub(crate) is_public: bool,
+    /// How it was a moment ago. None until its worker has told.
+    pub(crate) info: Option<MatchInfo>,
+    /// Open connections.
+    guests: Arc<AtomicU32>,
+    /// Since when there has been nobody.
+    empty_since: Duration,
+}
+
+/// What is to be known of a match before it begins.
+pub(crate) struct Plan {
+    pub(crate) game: &'static str,
+    pub(crate) rate: u32,
+    pub(crate) length: Option<Duration>,
+    pub(crate) capacity: u16,
+    pub(crate) is_public: bool,
+}
+
+/// Whoever has this is one connection of a match.
+#[derive(Debug)]
+pub(super) struct Guest(Arc<AtomicU32>);
+
+/// Why somebody cannot enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Denied {
+    /// No match of that name runs here.
+    Unknown,
+    /// The match has as many connections as it may.
+    Full,
+}
+
+impl Directory {
+    pub(super) fn new(workers: usize, matches_max: usize, matches_per_worker_max: usize) -> Self {
+        let inner = Inner { matches: BTreeMap::new(), loads: vec![Load::default(); workers] };
+        Self { matches_max, matches_per_worker_max, inner: Mutex::new(inner) }
+    }
+
+    /// Finds a worker for a new match: the one with the least to do. None if there are as many matches as there may be, or
+    /// no worker has time.
+    pub(super) fn place(&self, now: Duration, id: &MatchId, plan: Plan) -> Option<u16> {
+        let mut inner = self.lock();
+        if inner.matches.len() >= self.matches_max || inner.matches.contains_key(id) {
+            return None;
+        }
+        let has_room = |load: &&mut Load| load.rung == 0 && load.matches < self.matches_per_worker_max;
+        let by_work = |a: &Load, b: &Load| a.share.total_cmp(&b.share).then(a.matches.cmp(&b.matches));
+        let least = inner.loads.iter_mut().enumerate().filter(|(_, load)| has_room(&load));
+        let (worker, load) = least.min_by(|(_, a), (_, b)| by_work(a, b))?;
+        load.matches += 1;
+        load.share += EXPECTED_LOAD;
+        let worker = worker as u16;
+        let Plan { game, rate, length, capacity, is_public } = plan;
+        let (guests, info, empty_since) = (Arc::default(), None, now);
+        let entry = Entry { worker, game, rate, length, capacity, is_public, info, guests, empty_since };
+        inner.matches.insert(id.clone(), entry);
+        Some(worker)
+    }
+
+    /// A match is over, or did not begin.
+    pub(super) fn remove(&self, id: &MatchId) {
+        let mut inner = self.lock();
+        if let Some(entry) = inner.matches.remove(id)
+            && let Some(load) = inner.loads.get_mut(usize::from(entry.worker))
+        {
+            load.matches = load.matches.saturating_sub(1);
+        }
+    }
+
+    /// Lets somebody into a match that has fewer than `connections_max`, and tells which worker it is on.
+    pub(super) fn enter(&self, id: &MatchId, connections_max: usize) -> Result<(u16, Guest), Denied> {
+        let inner = self.lock();
+        let entry = inner.matches.get(id).ok_or(Denied::Unknown)?;
+        if entry.guests.load(Ordering::Relaxed) as usize >= connections_max {
+            return Err(Denied::Full);
+        }
+        entry.guests.fetch_add(1, Ordering::Relaxed);
+        Ok((entry.worker, Guest(Arc::clone(&entry.guests))))
+    }
+
+    /// A public match of this game that somebody can join now: the one with the most people.
+    pub(super) fn joinable(&self, game: &str) -> Option<MatchId> {
+        let inner = self.lock();
+        let fits = |entry: &Entry| {
+            let is_open = entry.info.as_ref().is_none_or(|info| info.is_open);
+            let has_place = entry.guests.load(Ordering::Relaxed) < u32::from(entry.capacity);
+            let lasts = entry.seconds_left().is_none_or(|left| left > ENDING_SECONDS);
+            entry.is_public && entry.game == game && is_open && has_place && lasts
+        };
+        let open = inner.matches.iter().filter(|(_, entry)| fits(entry));
+        // Of equals the first in the order of names, so that people meet.
+        let fullest = open.rev().max_by_key(|(_, entry)| entry.guests.load(Ordering::Relaxed));
+        fullest.map(|(id, _)| id.clone())
+    }
+
+    /// Public matches, in the order of their names.
+    pub(super) fn list(&self) -> Vec<(MatchId, Entry)> {
+        let inner = self.lock();
+        let public = inner.matches.iter().filter(|(_, entry)| entry.is_public);
+        public.map(|(id, entry)| (id.clone(), entry.clone())).collect()
+    }
+
+    /// Whether a match of that name runs.
+    pub(super) fn has(&self, id: &MatchId) -> bool {
+        self.lock().matches.contains_key(id)
+    }
+
+    /// A worker tells how its matches are. Gives back those in which there has been nobody for too long.
+    pub(super) fn update(
+        &self,
+        now: Duration,
+        worker: u16,
+        stats: &HostStats,
+        infos: Vec<MatchInfo>,
+        empty_max: Duration,
+    ) -> Vec<MatchId> {
+        let mut inner = self.lock();
+        if let Some(load) = inner.loads.get_mut(usize::from(worker)) {
+            (load.share, load.rung) = (stats.load, stats.rung);
+        }
+        for info in infos {
+            if let Some(entry) = inner.matches.get_mut(&info.id) {
+                entry.info = Some(info);
+            }
+        }
+        let mut empty = Vec::new();
+        for (id, entry) in inner.matches.iter_mut().filter(|(_, entry)| entry.worker == worker) {
+            if entry.guests.load(Ordering::Relaxed) > 0 {
+                entry.empty_since = now;
+            } else if now >= entry.empty_since + empty_max {
+                empty.push(id.clone());
+            }
+        }
+        empty
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing in here can be half done, so a panic elsewhere does not make it wrong.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Seconds until the end, if the match has one and its worker has told how far it is.
+    pub(super) fn seconds_left(&self) -> Option<u64> {
+        let tick = self.info.as_ref().map_or(0, |info| info.tick);
+        let passed = u64::from(tick / self.rate.max(1));
+        self.length.map(|length| length.as_secs().saturating_sub(passed))
+    }
+
+    /// Open connections.
+    pub(super) fn connections(&self) -> u32 {
+        self.guests.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> MatchId {
+        MatchId::new(name).unwrap()
+    }
+
+    fn plan(capacity: u16) -> Plan {
+        Plan { game: "g", rate: 30, length: Some(Duration::from_secs(60)), capacity, is_public: true }
+    }
+
+    fn info(name: &str, tick: u32) -> MatchInfo {
+        MatchInfo {
+            id: id(name),
+            game: "g",
+            tick,
+            players: 0,
+            bots: 0,
+            players_max: 2,
+            spectators: 0,
+            tick_ns: matches::host::Percentiles::default(),
+            is_open: true,
+        }
+    }
+
+    const EMPTY: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn matches_go_to_the_worker_with_the_least_to_do() {
+        let directory = Directory::new(3, 10, 2);
+        let busy = HostStats { load: 0.5, ..HostStats::default() };
+        directory.update(Duration::ZERO, 0, &busy, Vec::new(), EMPTY);
+        let place = |name: &str| directory.place(Duration::ZERO, &id(name), plan(2));
+        assert_eq!(["a", "b", "c", "d", "e", "f"].map(place), [1, 2, 1, 2, 0, 0].map(Some));
+        assert_eq!(place("g"), None, "each worker has two");
+        directory.remove(&id("b"));
+        assert_eq!(place("h"), Some(2));
+        let overloaded = HostStats { rung: 1, ..HostStats::default() };
+        directory.remove(&id("a"));
+        directory.update(Duration::ZERO, 1, &overloaded, Vec::new(), EMPTY);
+        assert_eq!(place("i"), None, "the only worker with room has no time");
+    }
+
+    #[test]
+    fn there_are_no_more_matches_and_no_more_connections_than_allowed() {
+        let directory = Directory::new(1, 1, 5);
+        directory.place(Duration::ZERO, &id("a"), plan(2)).unwrap();
+        assert_eq!(directory.place(Duration::ZERO, &id("b"), plan(2)), None);
+        let guests = [directory.enter(&id("a"), 2).unwrap(), directory.enter(&id("a"), 2).unwrap()];
+        assert_eq!(directory.enter(&id("a"), 2).unwrap_err(), Denied::Full);
+        drop(guests);
+        assert!(directory.enter(&id("a"), 2).is_ok());
+        assert_eq!(directory.enter(&id("b"), 2).unwrap_err(), Denied::Unknown);
+    }
+
+    #[test]
+    fn quick_play_fills_the_fullest_match_that_is_open_public_and_not_about_to_end() {
+        let directory = Directory::new(1, 10, 10);
+        for name in ["a", "b", "c"] {
+            directory.place(Duration::ZERO, &id(name), plan(2)).unwrap();
+        }
+        directory.place(Duration::ZERO, &id("z"), Plan { is_public: false, ..plan(9) }).unwrap();
+        let _guests = [directory.enter(&id("b"), 9).unwrap(), directory.enter(&id("z"), 9).unwrap()];
+        assert_eq!(directory.joinable("g"), Some(id("b")));
+        assert_eq!(directory.joinable("h"), None);
+        let _second = directory.enter(&id("b"), 9).unwrap();
+        assert_eq!(directory.joinable("g"), Some(id("a")), "b has as many people as places");
+        directory.update(Duration::ZERO, 0, &HostStats::default(), vec![info("a", 30 * 45)], EMPTY);
+        assert_eq!(directory.joinable("g"), Some(id("c")), "a ends in 15 seconds");
+        assert_eq!(directory.list().len(), 3, "private matches are in no list");
+    }
+
+    #[test]
+    fn a_match_in_which_nobody_is_for_a_minute_is_told() {
+        let directory = Directory::new(1, 10, 10);
+        let at = Duration::from_secs;
+        directory.place(at(0), &id("a"), plan(2)).unwrap();
+        let update = |now| directory.update(at(now), 0, &HostStats::default(), Vec::new(), EMPTY);
+        assert!(update(59).is_empty());
+        let guest = directory.enter(&id("a"), 9).unwrap();
+        assert!(update(100).is_empty());
+        drop(guest);
+        assert!(update(159).is_empty());
+        assert_eq!(update(160), [id("a")]);
+    }
+}
