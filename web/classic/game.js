@@ -30,6 +30,8 @@ import { readMessage, retryAfter } from "./messages.js";
 
 /** How often those who do not play look at the game, in milliseconds. */
 const LOOK_MS = 2000;
+/** How often one looks at a game in which hits come all the time. */
+const CATCH_UP_LOOKS_MAX = 8;
 const OPEN = 1;
 
 /** @extends {Emitter<GameEvents>} */
@@ -40,6 +42,8 @@ export class ClassicGame extends Emitter {
   #socket = undefined;
   #timer = /** @type {any} */ (undefined);
   #tries = 0;
+  /** Messages so far. */
+  #heard = 0;
   /** @type {Phase} */
   phase = "watching";
   /** The colour that one plays or wants to play. */
@@ -119,6 +123,7 @@ export class ClassicGame extends Emitter {
 
   /** @param {string} text */
   #take(text) {
+    this.#heard += 1;
     const message = readMessage(text);
     if (message?.cmd === "error") this.emit("refused", message.message);
     if (!message || message.cmd === "error" || message.game !== this.#id) return;
@@ -145,8 +150,7 @@ export class ClassicGame extends Emitter {
     } else if (status === "ok") {
       this.#tries = 0;
       this.#enter("playing");
-      // Hits before this were not told to us.
-      void this.#platform.fetchScene().then((scene) => this.#show(scene), () => {});
+      void this.#catchUp();
     } else if (this.phase === "waiting" && this.#tries < 8) {
       // The server may not have noticed yet that our connection before this one is gone.
       this.#drop();
@@ -157,6 +161,16 @@ export class ClassicGame extends Emitter {
       this.user = "";
       this.#enter("watching");
       void this.look();
+    }
+  }
+
+  /** Hits before one joined were not told. What is told while this looks is newer than what it sees, so it looks again. */
+  async #catchUp() {
+    for (let looks = 0; looks < CATCH_UP_LOOKS_MAX; looks += 1) {
+      const heard = this.#heard;
+      const scene = await this.#platform.fetchScene().catch(() => undefined);
+      if (!scene || this.phase !== "playing") return;
+      if (heard === this.#heard) return this.#show(scene);
     }
   }
 

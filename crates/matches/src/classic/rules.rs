@@ -221,7 +221,7 @@ impl Game for Classic {
     fn bot(&self, _: Slot, entropy: u64) -> Command {
         let left: Vec<Furniture> =
             Furniture::ALL.into_iter().filter(|piece| self.item(*piece).captor.is_none()).collect();
-        if left.is_empty() || entropy % 8 != 0 {
+        if left.is_empty() || !entropy.is_multiple_of(8) {
             return Command::Nothing;
         }
         Command::Hit(left[(entropy >> 3) as usize % left.len()])

@@ -15,7 +15,7 @@ fn defect_a_a_captured_piece_is_captured_for_good() {
     rig.hear(blue);
     let refused = json!({"cmd":"hit","game":"game1","status":"fail, tv captured by red"});
     for _ in 0..20 {
-        assert_eq!(rig.ask(blue, &hit("game1", "blue", "tv")), [refused.clone()]);
+        assert_eq!(rig.ask(blue, &hit("game1", "blue", "tv")), std::slice::from_ref(&refused));
     }
     assert_eq!(rig.item("game1", "tv"), (0, "red".into()));
     assert!(rig.hear(red).is_empty(), "nobody is told of what did not happen");

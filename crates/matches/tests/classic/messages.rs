@@ -33,7 +33,7 @@ fn a_colour_that_is_in_use_is_refused_to_whoever_asks_and_to_nobody_else() {
     let red = rig.player("game1", "red");
     let late = rig.connect();
     let refused = json!({"cmd":"join","status":"fail, color red in use","user":"red","game":"game1"});
-    assert_eq!(rig.ask(late, &join("game1", "red")), [refused.clone()]);
+    assert_eq!(rig.ask(late, &join("game1", "red")), std::slice::from_ref(&refused));
     assert_eq!(rig.ask(red, &join("game1", "red")), [refused], "it is in use, by themself");
     assert_eq!(
         rig.ask(late, &join("game1", "mauve")),
