@@ -140,8 +140,14 @@ pub trait Game: Sized + 'static {
     /// The number of the tick that was computed last; 0 before the first.
     fn tick(&self) -> u32;
 
-    /// A hash of the whole state. Two states with the same hash are taken as equal.
-    fn hash(&self) -> u64;
+    /// A hash of the whole state. Two states with the same hash are taken as equal. Unless a game has a faster one, it is
+    /// FNV-1a of what [`save`](Self::save) writes.
+    fn hash(&self) -> u64 {
+        let mut state = Vec::new();
+        self.save(&mut state);
+        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        state.iter().fold(0xcbf2_9ce4_8422_2325, mix)
+    }
 
     /// Writes the whole state: a keyframe of a recording. At most 8 MiB.
     fn save(&self, out: &mut Vec<u8>);
@@ -158,7 +164,9 @@ pub trait Game: Sized + 'static {
     fn bot(&self, slot: Slot, entropy: u64) -> Self::Command;
 
     /// What the welcome message tells a receiver about this match, in the game's own form: the map.
-    fn introduce(&self, out: &mut Vec<u8>);
+    fn introduce(&self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
 
     /// How a player looks in the roster, in the game's own form: a colour, a team. At most 255 bytes. Asked after each join.
     fn look(&self, slot: Slot, out: &mut Vec<u8>) {
@@ -169,10 +177,12 @@ pub trait Game: Sized + 'static {
     fn view(&self, seat: Seat) -> Self::View;
 
     /// A spectator wants to watch something else; the bytes came from the client.
-    fn watch(&self, view: &mut Self::View, what: &[u8]);
+    fn watch(&self, view: &mut Self::View, what: &[u8]) {
+        let _ = (view, what);
+    }
 
     /// Prepares what the snapshots of this tick share. Called once after each step, before the snapshots.
-    fn prepare(&mut self);
+    fn prepare(&mut self) {}
 
     /// Writes the snapshot of the latest tick for a receiver: what changed since the last one that was written for it.
     /// `out` has a header already; the game appends. Called at most once for each receiver and tick, and not for each
