@@ -15,18 +15,33 @@ use std::borrow::Cow;
 #[include = "chat/*.js"]
 #[include = "classic/*.html"]
 #[include = "classic/*.js"]
+#[include = "play/*.html"]
+#[include = "play/*.js"]
+#[include = "play/*.wasm"]
 #[include = "sdk/*.js"]
 // A star crosses folders, so the tests of the SDK would come along.
 #[exclude = "sdk/test/*"]
+#[exclude = "play/test/*"]
 struct Assets;
 
 /// Scripts, styles and sockets from this origin and nothing else from anywhere.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// The same for the game, which may also compile the WebAssembly that it fetches from here.
+const GAME_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+     img-src 'self' data:; connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'";
+
 /// Answers a request for a page or a part of one. `None`: there is no such thing.
 pub(crate) fn answer<E>(path: &str, if_none_match: Option<&str>) -> Option<Answer<E>> {
-    let name = if path == "/" { "index.html" } else { path.strip_prefix('/')? };
+    let name = match path {
+        "/" => "index.html",
+        "/play" | "/play/" => "play/index.html",
+        // A page is at one place.
+        "/play/index.html" => return None,
+        path => path.strip_prefix('/')?,
+    };
     let file = Assets::get(name)?;
     let hash = file.metadata.sha256_hash();
     let tag = format!("\"{}\"", hash[..12].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
@@ -45,7 +60,9 @@ pub(crate) fn answer<E>(path: &str, if_none_match: Option<&str>) -> Option<Answe
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    let is_game = name.starts_with("play/");
+    let policy = if is_game { GAME_SECURITY_POLICY } else { CONTENT_SECURITY_POLICY };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
@@ -57,6 +74,7 @@ fn media_type(name: &str) -> &'static str {
         Some("html") => "text/html; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
+        Some("wasm") => "application/wasm",
         Some("svg") => "image/svg+xml",
         Some("webmanifest") => "application/manifest+json",
         _ => "application/octet-stream",
@@ -104,6 +122,17 @@ mod tests {
             "/sdk/..;/index.html",
         ] {
             assert!(get(path, None).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_game_may_compile_its_simulation_and_nothing_else_may() {
+        let wasm = get("/play/arena.wasm", None).unwrap();
+        assert_eq!(wasm.headers()[header::CONTENT_TYPE], "application/wasm");
+        for (path, may) in [("/play/wire.js", true), ("/", false), ("/sdk/index.js", false)] {
+            let policy = get(path, None).unwrap().headers()[header::CONTENT_SECURITY_POLICY].clone();
+            assert_eq!(policy.to_str().unwrap().contains("wasm"), may, "{path}");
+            assert!(!policy.to_str().unwrap().contains("'unsafe-"), "{path}");
         }
     }
 }

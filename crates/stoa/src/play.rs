@@ -1,7 +1,7 @@
 //! The flags of `stoa serve` about matches.
 
 use clap::Args;
-use matches::Registry;
+use matches::{Registry, Wreckroom};
 use server::play::{PlayConfig, ReplayLimits};
 use std::path::Path;
 use std::time::Duration;
@@ -54,5 +54,5 @@ impl PlayArgs {
 
 /// What can be played.
 fn games() -> Registry {
-    Registry::new()
+    Registry::new().with::<Wreckroom>()
 }

@@ -193,11 +193,14 @@ impl Directory {
 }
 
 impl Entry {
+    /// For how many seconds it has run, without those in which it stood still.
+    pub(super) fn age_seconds(&self) -> u64 {
+        u64::from(self.info.as_ref().map_or(0, |info| info.tick) / self.rate.max(1))
+    }
+
     /// Seconds until the end, if the match has one and its worker has told how far it is.
     pub(super) fn seconds_left(&self) -> Option<u64> {
-        let tick = self.info.as_ref().map_or(0, |info| info.tick);
-        let passed = u64::from(tick / self.rate.max(1));
-        self.length.map(|length| length.as_secs().saturating_sub(passed))
+        self.length.map(|length| length.as_secs().saturating_sub(self.age_seconds()))
     }
 
     /// Open connections.

@@ -136,7 +136,7 @@ impl PlaySite {
             .config
             .games
             .games()
-            .map(|game| json!({ "game": game.name, "capacity_max": game.players_max, "rate": game.ticks_per_second }))
+            .map(|game| json!({ "game": game.name, "seats_max": game.players_max, "rate": game.ticks_per_second }))
             .collect();
         answer_json(StatusCode::OK, &json!({ "matches": matches, "games": games }))
     }
@@ -297,7 +297,7 @@ fn options(wish: &Wish, seed: u64, places: u16) -> (Box<[u8]>, Option<Duration>)
 
 /// One match in the list.
 fn described(id: &MatchId, entry: &Entry) -> Value {
-    let (players, bots, spectators, is_open) = entry
+    let (people, bots, spectators, is_open) = entry
         .info
         .as_ref()
         .map_or((0, 0, 0, true), |info| (info.players, info.bots, info.spectators, info.is_open));
@@ -309,11 +309,12 @@ fn described(id: &MatchId, entry: &Entry) -> Value {
     json!({
         "id": id.as_str(),
         "game": entry.game,
-        "players": players,
+        "people": people,
         "bots": bots,
-        "capacity": entry.capacity,
+        "seats": entry.capacity,
         "spectators": spectators,
         "phase": phase,
+        "age_seconds": entry.age_seconds(),
         "seconds_left": entry.seconds_left(),
         "open": is_open,
     })

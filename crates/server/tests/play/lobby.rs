@@ -21,7 +21,7 @@ fn quick_play_brings_people_together_and_makes_a_match_where_there_is_none() {
         until_metric(&node, "stoa_match_players{worker=\"0\"}", 1.0).await;
         let list = body(&ask(&node, "GET", "/v1/matches", "").await.1);
         let found = &list["matches"][0];
-        assert_eq!((&found["players"], &found["bots"]), (&1.into(), &2.into()), "{list}");
+        assert_eq!((&found["people"], &found["bots"]), (&1.into(), &2.into()), "{list}");
         assert_eq!((&found["phase"], &found["open"]), (&"running".into(), &true.into()), "{list}");
         assert_eq!(list["games"].as_array().unwrap().len(), 2, "{list}");
     });

@@ -8,9 +8,13 @@ use net::{DialError, DialOptions, OwnedMessage, WebSocket};
 use serde_json::Value;
 use server::play::PlayConfig;
 use server::{Config, Node};
+use std::time::Duration;
 
 /// A match of the game `short` has so many ticks.
 pub const SHORT_TICKS: u32 = 20;
+
+/// How long to wait after "come back later".
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A node with two workers.
 pub fn node(directory: &Directory, change: impl FnOnce(&mut Config)) -> Node {
@@ -41,11 +45,19 @@ pub fn body(answer: &str) -> Value {
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_else(|_| panic!("{answer}"))
 }
 
-/// A new match; its id.
+/// A new match; its id. A machine that does other things beside this test may have no time for one at first.
 pub async fn create(node: &Node, query: &str) -> String {
-    let (status, answer) = ask(node, "POST", &format!("/v1/matches?{query}"), "").await;
-    assert_eq!(status, 201, "{answer}");
-    body(&answer)["id"].as_str().unwrap().to_owned()
+    let create = async {
+        loop {
+            let (status, answer) = ask(node, "POST", &format!("/v1/matches?{query}"), "").await;
+            if status != 503 {
+                assert_eq!(status, 201, "{answer}");
+                return body(&answer)["id"].as_str().unwrap().to_owned();
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(3 * DEADLINE, create).await.expect("the node never has time for a match")
 }
 
 /// One line of the metrics page.
@@ -59,7 +71,7 @@ pub async fn metric(node: &Node, name: &str) -> f64 {
 pub async fn until_metric(node: &Node, name: &str, wanted: f64) {
     let wait = async {
         while metric(node, name).await != wanted {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     assert!(tokio::time::timeout(DEADLINE, wait).await.is_ok(), "{name} does not become {wanted}");
@@ -87,11 +99,20 @@ pub struct Player {
 }
 
 impl Player {
-    /// Joins a match.
+    /// Joins a match, as often as it takes: while the machine does other things, the node may let in nobody for a moment.
     pub async fn join(carrier: Carrier, node: &Node, id: &str, hello: Hello<'_>) -> Self {
-        let mut socket = dial(carrier, node, id).await.unwrap();
-        say(&mut socket, &ClientMessage::Hello(hello)).await;
-        let welcome = hear(&mut socket).await.unwrap_or_else(|| panic!("{:?}", socket.end()));
+        let join = async {
+            loop {
+                let mut socket = dial(carrier, node, id).await.unwrap();
+                say(&mut socket, &ClientMessage::Hello(hello)).await;
+                match hear(&mut socket).await {
+                    Some(welcome) => return (socket, welcome),
+                    None => assert_eq!(socket.end().map(|end| end.code().get()), Some(1013)),
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        let (socket, welcome) = tokio::time::timeout(3 * DEADLINE, join).await.expect("nobody is let in");
         let ServerMessage::Welcome(welcome) = ServerMessage::read(&welcome).unwrap() else {
             panic!("{welcome:?}")
         };
