@@ -87,8 +87,8 @@ pub fn length(vector: Vector) -> Length {
 /// The square of the length of a vector.
 #[must_use]
 pub fn squared(vector: Vector) -> u64 {
-    let (x, y) = (i64::from(vector.x), i64::from(vector.y));
-    (x * x + y * y) as u64
+    let (x, y) = (u64::from(vector.x.unsigned_abs()), u64::from(vector.y.unsigned_abs()));
+    x * x + y * y
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ mod predictor;
 mod rail;
 mod save;
 mod surroundings;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "view")]
 pub mod view;
 mod walls;

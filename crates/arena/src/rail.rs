@@ -127,13 +127,11 @@ pub(crate) fn fire(
         let disc = &physics.discs[DRONES_MAX + number];
         consider(DRONES_MAX + number, disc.at, disc.radius);
     }
-    let end = targets[TARGETS_MAX - 1].map_or(reach, |last| last.distance);
-    let along = |distance: Length| angle::along(shot.aim, distance);
-    contest.note(Event::Rail {
-        by: shot.by,
-        from,
-        to: Vector { x: from.x + along(end).x, y: from.y + along(end).y },
+    let to = targets[TARGETS_MAX - 1].map_or(wall, |last| {
+        let way = angle::along(shot.aim, last.distance);
+        Vector { x: from.x + way.x, y: from.y + way.y }
     });
+    contest.note(Event::Rail { by: shot.by, from, to });
     for target in targets.into_iter().flatten() {
         strike(target.disc, shot, physics, contest, map);
     }

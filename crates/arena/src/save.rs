@@ -76,7 +76,9 @@ pub(crate) fn load(arena: &mut Arena, bytes: &[u8]) -> Result<(), LoadError> {
     let mut from = Reader { bytes, side };
     expect(from.u8()? == VERSION)?;
     arena.contest.tick = from.u32_below(arena.config.last_tick() + 1)?;
-    arena.chance = Chance::from_state([from.u64()?, from.u64()?]);
+    let chance = [from.u64()?, from.u64()?];
+    arena.chance = Chance::from_state(chance);
+    expect(arena.chance.state() == chance)?;
     arena.next_pellet = from.u16()?;
     arena.next_grenade = from.u16()?;
     load_drones(arena, &mut from)?;

@@ -129,6 +129,9 @@ impl Meeting {
             self.meet_face(line_at, off, radius, bounce);
             return true;
         }
+        if gap < radius {
+            return self.leave_gap(line_at, gap - from_middle.abs(), radius, bounce);
+        }
         let end = if gap < CELL / 2 {
             middle + if from_middle < 0 { -gap } else { gap }
         } else {
@@ -154,6 +157,18 @@ impl Meeting {
         if self.speed * side < 0 {
             self.speed = -((self.speed * bounce) >> 8);
         }
+    }
+
+    /// A door shuts on a disc that does not fit between its leaves any more: it goes to the side on which most of it is, just so
+    /// far that it touches the nearer leaf.
+    fn leave_gap(&mut self, line_at: Length, to_end: Length, radius: Length, bounce: Bounce) -> bool {
+        let (radius, to_end) = (i64::from(radius), i64::from(to_end));
+        let off = ((radius * radius - to_end * to_end) as u64).isqrt() as Length;
+        let is_in_the_way = (self.place - line_at).abs() < off;
+        if is_in_the_way {
+            self.meet_face(line_at, self.place - line_at, off, bounce);
+        }
+        is_in_the_way
     }
 
     fn meet_end(&mut self, line_at: Length, end: Length, radius: Length, bounce: Bounce) -> bool {

@@ -1,0 +1,115 @@
+//! Lag compensation: a rail hits what its shooter saw, and never more than 200 ms back.
+
+use super::*;
+use crate::model::{REWIND_TICKS_MAX, buttons};
+
+/// How fast the target runs, in units per tick: too fast for a rail that is aimed at where it was 50 ms ago.
+const TARGET_SPEED: Length = 12;
+
+/// A shooter below, a target that runs to the right above it. The shooter aims at where the target was `seen` eighths of a tick
+/// before the tick of its shot, and says `rewind`. Returns what the target lost.
+fn shoot(seen: i32, rewind: u8) -> u8 {
+    let mut stage = Stage::new();
+    stage.drone(0, 0, 200);
+    stage.drone(1, -180, -50);
+    for _ in 0..19 {
+        stage.edit(1, |drone| {
+            drone.velocity.x = TARGET_SPEED * UNIT;
+            drone.dash = 9;
+        });
+        stage.idle(1);
+    }
+    // It does not dash when it is shot at, but goes on as fast for that tick.
+    stage.edit(1, |drone| {
+        drone.velocity.x = (TARGET_SPEED * UNIT) * 8 / 7;
+        drone.dash = 0;
+    });
+    let shot_at = stage.get(1).at.x + TARGET_SPEED * UNIT;
+    let was_at = shot_at - TARGET_SPEED * UNIT * seen / 8;
+    let (from, to) = (stage.get(0).at, stage.get(1).at.y);
+    let aim = crate::angle::angle_of(Vector { x: was_at - from.x, y: to - from.y });
+    stage.arena.step(&[(0, Command { buttons: buttons::RAIL, aim, rewind })]);
+    100 - stage.get(1).hp
+}
+
+#[test]
+fn m8_the_rail_hits_what_the_shooter_saw_at_0_50_100_and_200_ms() {
+    for eighths in [0, 12, 24, 48] {
+        assert_eq!(shoot(eighths, eighths as u8), 30, "{eighths} eighths of a tick back");
+    }
+}
+
+#[test]
+fn m8_without_the_rewind_the_same_shots_miss() {
+    for eighths in [24, 48] {
+        assert_eq!(shoot(eighths, 0), 0, "{eighths} eighths of a tick back");
+    }
+}
+
+#[test]
+fn m8_a_claim_of_more_than_200_ms_counts_as_200_ms() {
+    assert_eq!(shoot(48, 255), 30);
+    for too_far in [72, 90] {
+        assert_eq!(shoot(too_far, too_far as u8), 0, "{too_far} eighths of a tick back");
+    }
+}
+
+#[test]
+fn places_between_ticks_lie_on_the_line_between_them() {
+    let mut stage = Stage::new();
+    stage.drone(0, 0, 0);
+    stage.edit(0, |drone| {
+        drone.velocity = Vector { x: 16 * UNIT, y: -8 * UNIT };
+        drone.dash = 5;
+    });
+    stage.idle(3);
+    let now = stage.get(0).at;
+    for eighths in 0..=16 {
+        let back = Length::from(eighths);
+        let expected = Vector { x: now.x - 2 * UNIT * back, y: now.y + UNIT * back };
+        assert_eq!(stage.arena.rewound(0, eighths), Some(expected), "{eighths}");
+    }
+}
+
+#[test]
+fn who_was_not_there_cannot_be_found_there() {
+    let mut stage = Stage::new();
+    stage.idle(20);
+    stage.drone(0, 0, 0);
+    stage.idle(2);
+    assert!(stage.arena.rewound(0, 8).is_some());
+    assert_eq!(stage.arena.rewound(0, 9), None, "it came two ticks ago");
+    stage.idle(10);
+    assert!(stage.arena.rewound(0, (REWIND_TICKS_MAX * 8) as u8).is_some());
+    // The next player in this place has no past of the one before.
+    stage.arena.leave(0);
+    stage.drone(0, 100, 100);
+    stage.idle(1);
+    assert_eq!(stage.arena.rewound(0, 8), None);
+    assert_eq!(stage.arena.rewound(5, 0), None, "nobody is there");
+}
+
+#[test]
+fn walls_are_not_rewound() {
+    // What stops a rail is the house of the tick of the shot: a door that is shut now stops it, whatever was seen.
+    let map = crate::Map::new(&Config::new(11, 256));
+    let way =
+        map.ways().iter().find(|way| map.border(way.cell, way.side) == crate::model::Border::Door).unwrap();
+    let shut = (1_000..4_000).find(|&tick| {
+        map.opening(way.cell, way.side, tick) == 0 && map.opening(way.cell, way.side, tick - 6) > 0
+    });
+    let mut stage = Stage::new();
+    stage.arena.contest.tick = shut.unwrap() - 8;
+    let across = match way.side {
+        crate::model::Side::Right => Vector { x: 60 * UNIT, y: 0 },
+        _ => Vector { x: 0, y: 60 * UNIT },
+    };
+    stage.drone(0, 0, 0);
+    stage.drone(1, 0, 0);
+    stage.edit(0, |drone| drone.at = Vector { x: way.at.x - across.x, y: way.at.y - across.y });
+    stage.edit(1, |drone| drone.at = Vector { x: way.at.x + across.x, y: way.at.y + across.y });
+    stage.idle(7);
+    let aim = crate::angle::angle_of(across);
+    stage.arena.step(&[(0, Command { buttons: buttons::RAIL, aim, rewind: 48 })]);
+    assert_eq!(stage.get(1).hp, 100);
+}
