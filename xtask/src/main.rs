@@ -35,6 +35,8 @@ cargo xtask COMMAND
                      that module from crates/arena-web first (with Debian's rustc-web)
   bench ws [--rounds N] [--seconds S] [--only CASE[,CASE…]] [--list] [--json]
                      measure WebSockets beside their peers; prints the tables of docs/benchmarks.md
+  bench match [--seconds S] [--only CASE[,CASE…]] [--players N] [--first N] [--list]
+                     measure matches: players on one core, the same beside Colyseus, stalled readers, joins, overload
   bench million [--carriers N] [--per-carrier N]
                      hold a million idle WebSockets over HTTP/2 in one server
   bench loss [--percent P] [--delay-ms N] [--seconds S]

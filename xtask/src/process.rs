@@ -188,7 +188,7 @@ pub(crate) fn which(program: &str) -> Option<PathBuf> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this program has one thread and nothing else to do meanwhile")]
-fn pause(time: Duration) {
+pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::load::LoadArgs;
 use crate::terminal;
-use lab::crowd::{CrowdReport, Rehearsal, find_matches};
+use lab::crowd::{CrowdReport, Rehearsal, make_matches};
 use lab::load::Verdict;
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::failed)?;
     if plan.matches.is_empty() {
-        plan.matches = runtime.block_on(find_matches(&plan)).map_err(Failure::failed)?;
+        plan.matches = runtime.block_on(make_matches(&plan, "wreckroom")).map_err(Failure::failed)?;
     }
     plan.check().map_err(Failure::wrong)?;
     let tell = |step: &str, progress: lab::crowd::Progress| {

@@ -7,6 +7,7 @@
 
 mod cases;
 mod contestants;
+mod games;
 mod loss;
 mod machine;
 mod many;
@@ -22,13 +23,14 @@ use tools::Tools;
 
 /// Runs `cargo xtask bench …`.
 pub(crate) fn command(tree: &Tree, arguments: &[String]) -> Result<bool, String> {
-    let (what, rest) = arguments.split_first().ok_or("say what to measure: ws, million or loss")?;
+    let (what, rest) = arguments.split_first().ok_or("say what to measure: ws, match, million or loss")?;
     let mut flags = Flags::read(rest)?;
     match what.as_str() {
         "ws" => run_cases(tree, &mut flags),
+        "match" => games::run(tree, &mut flags),
         "million" => many::run(tree, &mut flags),
         "loss" => loss::run(tree, &mut flags),
-        other => Err(format!("{other:?} cannot be measured; there are ws, million and loss")),
+        other => Err(format!("{other:?} cannot be measured; there are ws, match, million and loss")),
     }
 }
 

@@ -165,6 +165,12 @@ impl Found {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
+    /// Adds what another report found; where both know a name, the other is right.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.0.retain(|(name, _)| other.get(name).is_none());
+        self.0.extend(other.0);
+    }
+
     /// All of it.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.0.iter().map(|(name, value)| (name.as_str(), *value))

@@ -132,10 +132,10 @@ impl Command {
 }
 
 /// Flags that nobody has asked for yet.
-struct Flags(BTreeMap<String, String>);
+pub(super) struct Flags(BTreeMap<String, String>);
 
 impl Flags {
-    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+    pub(super) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut flags = BTreeMap::new();
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
@@ -144,7 +144,7 @@ impl Flags {
         Ok(Self(flags))
     }
 
-    fn take<T: FromStr>(&mut self, name: &str, default: T) -> Result<T, String> {
+    pub(super) fn take<T: FromStr>(&mut self, name: &str, default: T) -> Result<T, String> {
         let Some(value) = self.0.remove(name) else { return Ok(default) };
         value.parse().map_err(|_| format!("{value:?} makes no sense for {name}"))
     }
@@ -153,7 +153,7 @@ impl Flags {
         Ok(self.take(name, "no".to_owned())? == "yes")
     }
 
-    fn server(&mut self) -> Result<Option<u32>, String> {
+    pub(super) fn server(&mut self) -> Result<Option<u32>, String> {
         Ok(Some(self.take("--server", 0)?).filter(|pid| *pid > 0))
     }
 
@@ -183,7 +183,7 @@ impl Flags {
         Ok(Connections { place: places[0].clone(), http: self.http()?, websockets, payload, compression })
     }
 
-    fn check_empty(&self) -> Result<(), String> {
+    pub(super) fn check_empty(&self) -> Result<(), String> {
         self.0.keys().next().map_or(Ok(()), |name| Err(format!("{name} means nothing here")))
     }
 }

@@ -6,6 +6,7 @@
 //! All of it must be cheaper for the generator than for the server, so everything that is sent is made beforehand
 //! ([`script`]), HTTP/2 is spoken by a few hundred lines of our own, and each report says how busy the generator was.
 
+pub mod arena;
 mod bounce;
 mod carrier;
 pub mod echo;

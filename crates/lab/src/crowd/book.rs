@@ -38,6 +38,8 @@ pub struct Book {
     pub objects: u64,
     /// Measured: those that moved.
     pub moving: u64,
+    /// Measured: shots in flight.
+    pub flying: u64,
     /// Measured: bytes of the games' parts of snapshots that showed at least 150 moving things, and those things.
     pub crowded: (u64, u64),
     /// Measured: snapshots of a match that ran slower.
@@ -73,6 +75,7 @@ impl Book {
         self.bytes_out += other.bytes_out;
         self.objects += other.objects;
         self.moving += other.moving;
+        self.flying += other.flying;
         self.crowded.0 += other.crowded.0;
         self.crowded.1 += other.crowded.1;
         self.dilated += other.dilated;

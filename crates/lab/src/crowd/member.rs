@@ -62,6 +62,7 @@ impl Member {
         book.body_bytes += applied.body_bytes as u64;
         book.objects += u64::from(applied.seen.objects);
         book.moving += u64::from(applied.seen.moving);
+        book.flying += u64::from(applied.seen.flying);
         if applied.seen.moving >= CROWDED {
             book.crowded.0 += applied.body_bytes as u64;
             book.crowded.1 += u64::from(applied.seen.moving);

@@ -13,6 +13,7 @@ mod book;
 mod colyseus;
 mod http;
 mod member;
+mod metrics;
 mod opener;
 mod plan;
 mod rehearsal;
@@ -24,7 +25,7 @@ pub use book::Book;
 pub use plan::{CrowdPlan, Peer};
 pub use rehearsal::Rehearsal;
 pub use report::{CrowdReport, CrowdResults, ServerUse};
-pub use tables::find_matches;
+pub use tables::{find_matches, make_matches};
 
 use crate::load::schedule::Schedule;
 use crate::load::usage;

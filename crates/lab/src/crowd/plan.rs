@@ -60,6 +60,8 @@ pub struct CrowdPlan {
     pub threads: u32,
     /// The server's process, if it runs on this machine: for its memory and its share of CPU.
     pub server_pid: Option<u32>,
+    /// `HOST:PORT` of the server's metrics page: for what its ticks cost.
+    pub metrics: Option<String>,
 }
 
 impl Default for CrowdPlan {
@@ -84,6 +86,7 @@ impl Default for CrowdPlan {
             warmup_seconds: 3.0,
             threads: 1,
             server_pid: None,
+            metrics: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A measured run of a crowd, from the first dial to the report.
 
+use super::metrics::{self, Page};
 use super::{Crowd, CrowdPlan, CrowdReport, Progress, ServerUse};
 use crate::load::usage;
 use std::io;
@@ -44,17 +45,20 @@ impl Rehearsal {
         wait(&crowd, "warming up", plan.warmup_seconds, tell).await;
         let memory = || plan.server_pid.and_then(usage::resident_bytes);
         let cpu = || plan.server_pid.and_then(usage::process_cpu_nanos);
+        let page_before = page(&plan).await?;
         let (memory_before, cpu_before) = (memory(), cpu());
         crowd.measure(Duration::from_secs_f64(plan.seconds));
         wait(&crowd, "measuring", plan.seconds, tell).await;
         let cpu_seconds =
             cpu_before.zip(cpu()).map(|(before, after)| after.saturating_sub(before) as f64 / 1e9);
         let server = ServerUse { memory_before, memory_after: memory(), cpu_seconds };
+        let page_after = page(&plan).await?;
         let mut book = crowd.stop()?;
         if late > 0 {
             book.failures.add("not in the match in time", late);
         }
-        Ok(CrowdReport::new(plan, &book, server))
+        let metrics = metrics::between(&page_before, &page_after);
+        Ok(CrowdReport::new(plan, &book, server, metrics))
     }
 }
 
@@ -63,5 +67,13 @@ async fn wait(crowd: &Crowd, step: &str, seconds: f64, tell: &dyn Fn(&str, Progr
     while net::now() < until {
         tell(step, crowd.progress());
         sleep(until.saturating_sub(net::now()).min(TELL)).await;
+    }
+}
+
+/// The server's metrics now; nothing if nobody asked for them.
+async fn page(plan: &CrowdPlan) -> io::Result<Page> {
+    match &plan.metrics {
+        Some(host) => metrics::read(host).await.map_err(io::Error::other),
+        None => Ok(Page::new()),
     }
 }

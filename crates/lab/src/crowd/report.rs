@@ -7,6 +7,7 @@ use crate::load::outcome::Reasons;
 use crate::load::report::{thousands, time, write_line};
 use crate::load::{Judgement, Verdict};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -75,6 +76,8 @@ pub struct CrowdResults {
     pub objects_visible: f64,
     /// Things of them that moved.
     pub objects_moving: f64,
+    /// Shots in flight that a snapshot's receiver sees, beside them.
+    pub objects_flying: f64,
     /// Bytes of snapshot bodies for each thing that they show.
     pub bytes_per_visible_object: Option<f64>,
     /// Bytes of snapshot bodies for each thing that moved.
@@ -97,13 +100,16 @@ pub struct CrowdResults {
     pub server: ServerUse,
     /// Server CPU for one player in one tick, in microseconds.
     pub server_us_per_player_tick: Option<f64>,
+    /// What the server's metrics page tells about its matches, if it was asked.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 impl CrowdReport {
     /// Judges a run and puts its numbers together.
-    pub fn new(config: CrowdPlan, book: &Book, server: ServerUse) -> Self {
+    pub fn new(config: CrowdPlan, book: &Book, server: ServerUse, metrics: Vec<(String, f64)>) -> Self {
         let judgement = judge(&config, book);
-        let results = CrowdResults::new(&config, book, server);
+        let metrics = metrics.into_iter().collect();
+        let results = CrowdResults { metrics, ..CrowdResults::new(&config, book, server) };
         Self { config, environment: Environment::of_this_machine(), results, judgement }
     }
 
@@ -177,6 +183,14 @@ impl CrowdReport {
             }
             text.push('\n');
         }
+        if let Some(p99) = results.metrics.get("server_tick_p99_ms") {
+            let get = |name: &str| results.metrics.get(name).copied().unwrap_or_default();
+            let (late, p999) = (get("server_lateness_p999_ms"), get("server_tick_p999_ms"));
+            writeln!(
+                text,
+                "  server ticks  p99 {p99:.2} ms  p99.9 {p999:.2} ms, late by p99.9 {late:.2} ms"
+            )?;
+        }
         let ServerUse { memory_before, memory_after, cpu_seconds } = results.server;
         if let (Some(before), Some(after)) = (memory_before, memory_after) {
             let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
@@ -215,6 +229,7 @@ impl CrowdResults {
             bytes_per_snapshot: per(book.bytes_in, book.snapshots),
             objects_visible: per(book.objects, book.snapshots),
             objects_moving: per(book.moving, book.snapshots),
+            objects_flying: per(book.flying, book.snapshots),
             bytes_per_visible_object: some(book.body_bytes, book.objects),
             bytes_per_moving_object: some(book.body_bytes, book.moving),
             crowded_bytes_per_moving_object: some(book.crowded.0, book.crowded.1),
@@ -226,6 +241,7 @@ impl CrowdResults {
             held_back: book.held_back,
             server,
             server_us_per_player_tick: server.cpu_seconds.map(|cpu| cpu * 1e6 / acts.max(1.0)),
+            metrics: BTreeMap::new(),
         }
     }
 }
@@ -284,18 +300,18 @@ mod tests {
     #[test]
     fn people_read_what_a_player_gets_and_the_verdict() {
         let server = ServerUse { cpu_seconds: Some(3.0), ..ServerUse::default() };
-        let text = CrowdReport::new(plan(), &good(), server).to_text();
+        let text = CrowdReport::new(plan(), &good(), server, Vec::new()).to_text();
         for part in [
             "30.0 per second and player",
             "1.2 kB/s down",
             "40 B per snapshot",
-            "20.0 objects, 10.0 of them moving; 1.50 B per object, 3.00 B per moving one",
+            "20.0 objects, 10.0 of them moving, 0.0 shots; 1.50 B per object, 3.00 B per moving one",
             "0.30 cores, 1000.0 µs per player and tick",
             "PASS: 10 players",
         ] {
             assert!(text.contains(part), "{part} is not in:\n{text}");
         }
-        let json = serde_json::to_value(CrowdReport::new(plan(), &good(), server)).unwrap();
+        let json = serde_json::to_value(CrowdReport::new(plan(), &good(), server, Vec::new())).unwrap();
         assert_eq!(json["results"]["joined"], 10);
         assert_eq!(json["verdict"], "PASS");
     }

@@ -4,11 +4,11 @@
 //!
 //! | bits | meaning |
 //! | --- | --- |
-//! | 1 | fresh: the receiver forgets what it had |
+//! | 3 | ticks since the receiver's latest snapshot; 0: it forgets what it had |
 //! | 1 | whether somebody comes into sight or goes out of it; if so: |
 //! | 8, and 8 each | how many go, and their slots |
-//! | 8, and 8 + 89 each | how many come (0 means 256 if fresh), and of each its slot and [`Shown`] |
-//! | 1 and more each | what those did who were in sight and still are, in the order of their slots |
+//! | 8, and 8 + 89 each | how many come (0 means 256 if it forgets), and of each its slot and [`Shown`] |
+//! | 1 and more each | what those did who were in sight and still are: tick by tick, in the order of their slots |
 //!
 //! What somebody did is one bit if it went on as the receiver expects: with the same thrust and the same drag. Else it is
 //! how far from there it is. So neither names nor places of most players are ever sent.
@@ -17,6 +17,8 @@ use super::bits::{BitReader, Bits, signed};
 
 /// Places in an arena.
 pub const PLAYERS_MAX: usize = 256;
+/// Ticks that a snapshot can cover. A receiver who missed more begins anew.
+pub(crate) const TICKS_MAX: usize = 7;
 /// Bits of a displacement or a thrust, with the sign. The fastest player moves 192 in a tick.
 const SPEED_BITS: u32 = 10;
 /// Bits of a small difference from what was expected, with the sign.
@@ -72,6 +74,11 @@ impl Slots {
     /// Those in both.
     pub(crate) fn and(self, other: Self) -> Self {
         Self(std::array::from_fn(|place| self.0[place] & other.0[place]))
+    }
+
+    /// Those in at least one.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(std::array::from_fn(|place| self.0[place] | other.0[place]))
     }
 
     /// Those that are not in the other.
@@ -213,34 +220,45 @@ impl Step {
     }
 }
 
+/// What happened in one tick.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    /// By slot.
+    pub(crate) steps: Box<[Step; PLAYERS_MAX]>,
+    /// Who was new in its place.
+    pub(crate) young: Slots,
+}
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self { steps: Box::new([Step::default(); PLAYERS_MAX]), young: Slots::default() }
+    }
+}
+
 /// What one receiver was sent, and what it is to see now.
 pub(crate) struct Sight<'a> {
-    /// It forgets all that it had.
-    pub(crate) is_fresh: bool,
     /// Whom it saw.
     pub(crate) before: Slots,
     /// Whom it sees.
     pub(crate) now: Slots,
-    /// Who is new in its place since the receiver's latest snapshot.
-    pub(crate) young: Slots,
     pub(crate) shown: &'a [Shown; PLAYERS_MAX],
-    pub(crate) steps: &'a [Step; PLAYERS_MAX],
 }
 
 impl Sight<'_> {
-    /// Writes a body.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    /// Writes a body. `missed` are the ticks since the receiver's latest snapshot, the oldest first; none if it begins anew.
+    pub(crate) fn write<'m>(&self, missed: impl Iterator<Item = &'m Moment> + Clone, out: &mut Vec<u8>) {
         let mut bits = Bits::new(out);
-        let stay = self.before.and(self.now).without(self.young);
+        let young = missed.clone().fold(Slots::default(), |young, moment| young.or(moment.young));
+        let ticks = missed.clone().count();
+        let stay = if ticks == 0 { Slots::default() } else { self.before.and(self.now).without(young) };
         // A whole arena that comes or goes at once has no number of 8 bits.
-        let is_fresh = self.is_fresh || stay.is_empty();
-        let had = if is_fresh { Slots::default() } else { self.before };
-        let stay = if is_fresh { Slots::default() } else { stay };
+        let ticks = if stay.is_empty() { 0 } else { ticks };
+        let had = if ticks == 0 { Slots::default() } else { self.before };
         let (gone, come) = (had.without(stay), self.now.without(stay));
         let has_changes = !(gone.is_empty() && come.is_empty());
-        bits.push(u64::from(is_fresh) | u64::from(has_changes) << 1, 2);
+        bits.push(ticks as u64 | u64::from(has_changes) << 3, 4);
         if has_changes {
-            bits.push(gone.len() as u64 & 255, 8);
+            bits.push(gone.len() as u64, 8);
             gone.iter().for_each(|slot| bits.push(u64::from(slot), 8));
             bits.push(come.len() as u64 & 255, 8);
             for slot in come.iter() {
@@ -248,9 +266,11 @@ impl Sight<'_> {
                 self.shown[usize::from(slot)].write_whole(&mut bits);
             }
         }
-        for slot in stay.iter() {
-            let step = self.steps[usize::from(slot)];
-            bits.push(step.bits, step.width);
+        for moment in missed {
+            for slot in stay.iter() {
+                let step = moment.steps[usize::from(slot)];
+                bits.push(step.bits, step.width);
+            }
         }
         bits.end();
     }
@@ -274,8 +294,8 @@ impl Decoder {
     /// then.
     pub fn apply(&mut self, body: &[u8]) -> Option<()> {
         let mut bits = BitReader::new(body);
-        let is_fresh = bits.take(1)? == 1;
-        if is_fresh {
+        let ticks = bits.take(3)?;
+        if ticks == 0 {
             self.visible = Slots::default();
         }
         let mut come = Slots::default();
@@ -284,15 +304,17 @@ impl Decoder {
                 self.visible.remove(bits.take(8)? as u8);
             }
             let count = bits.take(8)?;
-            for _ in 0..if is_fresh && count == 0 { 256 } else { count } {
+            for _ in 0..if ticks == 0 && count == 0 { 256 } else { count } {
                 let slot = bits.take(8)? as u8;
                 self.shown[usize::from(slot)] = Shown::read_whole(&mut bits)?;
                 come.insert(slot);
             }
         }
-        for slot in self.visible.iter() {
-            let shown = &mut self.shown[usize::from(slot)];
-            *shown = shown.read_step(&mut bits)?;
+        for _ in 0..ticks {
+            for slot in self.visible.iter() {
+                let shown = &mut self.shown[usize::from(slot)];
+                *shown = shown.read_step(&mut bits)?;
+            }
         }
         come.iter().for_each(|slot| self.visible.insert(slot));
         bits.is_at_end().then_some(())

@@ -3,14 +3,14 @@
 //!
 //! Up to 256 players in an arena of 4,096 × 4,096 units thrust in eight directions and look around. Drag slows them, walls
 //! stop them, and take one health for each tick in which somebody runs against them. Each client sees the place, angle and
-//! health of those within 600 units ([`Sees::Near`]), or of all ([`Sees::All`]).
+//! health of those within 600 units ([`DriftNear`]), or of all ([`DriftAll`]).
 
 mod bits;
 mod codec;
 
 pub use codec::{Decoder, PLAYERS_MAX, Shown, Slots};
 
-use codec::{Sight, Step};
+use codec::{Moment, Sight, Step, TICKS_MAX};
 use matches::game::{Game, Input, Outcome, Profile, Rate, Refusal, Seat, Setup, Slot};
 
 /// One unit. Lengths are in 1/16 of it, so that a place is two numbers of 16 bits.
@@ -46,16 +46,10 @@ const DIRECTIONS: [[i32; 2]; 9] = [
     [0, 0],
 ];
 
-/// How far clients see. The first byte of the setup's options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Sees {
-    /// Those within [`SIGHT`].
-    #[default]
-    Near = 0,
-    /// Everybody.
-    All = 1,
-}
+/// Each client sees those within [`SIGHT`].
+pub type DriftNear = Drift<false>;
+/// Each client sees everybody.
+pub type DriftAll = Drift<true>;
 
 /// What a player does in one tick: three bytes on the wire, the direction and where it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,18 +77,16 @@ struct Body {
 
 /// The whole state of a match.
 #[derive(Debug)]
-pub struct Drift {
-    sees: Sees,
+pub struct Drift<const SEES_ALL: bool> {
     tick: u32,
     bodies: Box<[Option<Body>; PLAYERS_MAX]>,
     taken: Slots,
-    /// What clients are shown of each, and the step that led there. Follows from the state, and no part of it.
+    /// What clients are shown of each. Follows from the state, and no part of it.
     shown: Box<[Shown; PLAYERS_MAX]>,
-    steps: Box<[Step; PLAYERS_MAX]>,
+    /// What happened in the latest ticks: that of tick `t` has the place `t % (TICKS_MAX + 1)`.
+    moments: [Moment; TICKS_MAX + 1],
     /// Who joined since the latest tick.
     joined: Slots,
-    /// Who was new in the latest tick.
-    young: Slots,
     /// Who is in which cell of the grid.
     cells: Vec<Slots>,
     /// The body that everybody gets who got the one before, if everybody sees everybody.
@@ -110,10 +102,10 @@ pub struct View {
     visible: Slots,
 }
 
-impl Drift {
+impl<const SEES_ALL: bool> Drift<SEES_ALL> {
     /// Who is in sight of this seat.
     pub fn in_sight(&self, seat: Seat) -> Slots {
-        let (Sees::Near, Seat::Player(viewer)) = (self.sees, seat) else { return self.taken };
+        let (false, Seat::Player(viewer)) = (SEES_ALL, seat) else { return self.taken };
         let Some(me) = &self.bodies[usize::from(viewer)] else { return Slots::default() };
         let [column, row] = me.at.map(|at| (at / CELL) as usize);
         let mut seen = Slots::default();
@@ -186,8 +178,8 @@ impl Body {
     }
 }
 
-impl Game for Drift {
-    const NAME: &'static str = "drift";
+impl<const SEES_ALL: bool> Game for Drift<SEES_ALL> {
+    const NAME: &'static str = if SEES_ALL { "drift-all" } else { "drift-near" };
     const VERSION: u32 = 1;
     const TICKS_PER_SECOND: u32 = 30;
     const PLAYERS_MAX: u16 = PLAYERS_MAX as u16;
@@ -196,16 +188,14 @@ impl Game for Drift {
     type Command = Command;
     type View = View;
 
-    fn new(setup: &Setup) -> Self {
+    fn new(_setup: &Setup) -> Self {
         Self {
-            sees: if setup.options.first() == Some(&1) { Sees::All } else { Sees::Near },
             tick: 0,
             bodies: Box::new([None; PLAYERS_MAX]),
             taken: Slots::default(),
             shown: Box::new([Shown::default(); PLAYERS_MAX]),
-            steps: Box::new([Step::default(); PLAYERS_MAX]),
+            moments: std::array::from_fn(|_| Moment::default()),
             joined: Slots::default(),
-            young: Slots::default(),
             cells: vec![Slots::default(); CELLS * CELLS],
             common: Vec::new(),
         }
@@ -251,14 +241,16 @@ impl Game for Drift {
 
     fn step(&mut self, inputs: &[Input<Command>]) {
         self.tick += 1;
-        self.young = std::mem::take(&mut self.joined);
+        let joined = std::mem::take(&mut self.joined);
+        let moment = &mut self.moments[self.tick as usize % (TICKS_MAX + 1)];
+        moment.young = joined;
         for input in inputs {
             let place = usize::from(input.slot);
             let Some(body) = &mut self.bodies[place] else { continue };
             body.advance(input.command);
             let (before, now) = (self.shown[place], body.shown());
             self.shown[place] = before.moved_to(now.x, now.y, now.angle, now.hp);
-            self.steps[place] = Step::between(&before, &self.shown[place]);
+            moment.steps[place] = Step::between(&before, &self.shown[place]);
         }
         self.sort_into_cells();
     }
@@ -324,7 +316,7 @@ impl Game for Drift {
     }
 
     fn introduce(&self, out: &mut Vec<u8>) {
-        out.push(self.sees as u8);
+        out.push(u8::from(SEES_ALL));
     }
 
     fn view(&self, seat: Seat) -> View {
@@ -334,21 +326,21 @@ impl Game for Drift {
     fn watch(&self, _view: &mut View, _what: &[u8]) {}
 
     fn prepare(&mut self) {
-        if self.sees == Sees::All {
+        if SEES_ALL {
             let mut common = std::mem::take(&mut self.common);
             common.clear();
-            self.sight(false, self.taken, self.taken).write(&mut common);
+            self.sight(self.taken, self.taken).write(self.missed(self.tick.saturating_sub(1)), &mut common);
             self.common = common;
         }
     }
 
     fn snapshot(&self, view: &mut View, _rate: Rate, out: &mut Vec<u8>) {
-        let is_fresh = view.sent == 0 || view.sent + 1 != self.tick;
         let now = self.in_sight(view.seat);
-        if self.sees == Sees::All && !is_fresh && now == view.visible && self.young.is_empty() {
+        let has_common = SEES_ALL && view.sent + 1 == self.tick && self.moment(self.tick).young.is_empty();
+        if has_common && view.sent != 0 && now == view.visible {
             out.extend_from_slice(&self.common);
         } else {
-            self.sight(is_fresh, view.visible, now).write(out);
+            self.sight(view.visible, now).write(self.missed(view.sent), out);
         }
         (view.sent, view.visible) = (self.tick, now);
     }
@@ -358,9 +350,20 @@ impl Game for Drift {
     }
 }
 
-impl Drift {
-    fn sight(&self, is_fresh: bool, before: Slots, now: Slots) -> Sight<'_> {
-        Sight { is_fresh, before, now, young: self.young, shown: &self.shown, steps: &self.steps }
+impl<const SEES_ALL: bool> Drift<SEES_ALL> {
+    fn sight(&self, before: Slots, now: Slots) -> Sight<'_> {
+        Sight { before, now, shown: &self.shown }
+    }
+
+    fn moment(&self, tick: u32) -> &Moment {
+        &self.moments[tick as usize % (TICKS_MAX + 1)]
+    }
+
+    /// The ticks after `sent`, the oldest first; none if nothing was sent, or what was is too old.
+    fn missed(&self, sent: u32) -> impl Iterator<Item = &Moment> + Clone {
+        let is_known = sent != 0 && self.tick - sent <= TICKS_MAX as u32;
+        let first = if is_known { sent + 1 } else { self.tick + 1 };
+        (first..=self.tick).map(|tick| self.moment(tick))
     }
 }
 
@@ -369,8 +372,8 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
-    fn setup(sees: Sees) -> Setup {
-        Setup { seed: 1, players_max: 256, options: Box::new([sees as u8]) }
+    fn setup() -> Setup {
+        Setup { seed: 1, players_max: 256, options: Box::default() }
     }
 
     fn profile() -> Profile {
@@ -383,9 +386,9 @@ mod tests {
     }
 
     /// Plays with random players who come and go, and with receivers who miss ticks; all must always see what is there.
-    fn check_views(sees: Sees, seed: u64) -> (u64, u64) {
+    fn check_views<const SEES_ALL: bool>(seed: u64) -> (u64, u64) {
         let mut random = Random::new(seed);
-        let mut game = Drift::new(&setup(sees));
+        let mut game = Drift::<SEES_ALL>::new(&setup());
         let mut watchers: Vec<Option<Watcher>> = (0..256).map(|_| None).collect();
         let mut commands = [Command::default(); 256];
         let (mut bytes, mut objects) = (0, 0);
@@ -412,7 +415,8 @@ mod tests {
             game.step(&inputs);
             game.prepare();
             for watcher in watchers.iter_mut().flatten() {
-                if random.chance(10) {
+                let is_slow = watcher.view.sent % 5 == 1 && random.chance(900);
+                if random.chance(10) || is_slow {
                     continue;
                 }
                 let mut body = Vec::new();
@@ -431,19 +435,19 @@ mod tests {
 
     #[test]
     fn every_receiver_sees_what_is_near_whatever_it_missed() {
-        let (bytes, objects) = check_views(Sees::Near, 1);
-        assert!(bytes < objects * 2, "{bytes} bytes for {objects} objects");
+        let (bytes, objects) = check_views::<false>(1);
+        assert!(bytes < objects * 4, "{bytes} bytes for {objects} objects");
     }
 
     #[test]
     fn every_receiver_sees_everybody() {
-        let (bytes, objects) = check_views(Sees::All, 2);
-        assert!(bytes < objects * 2, "{bytes} bytes for {objects} objects");
+        let (bytes, objects) = check_views::<true>(2);
+        assert!(bytes < objects * 4, "{bytes} bytes for {objects} objects");
     }
 
     #[test]
     fn who_is_in_sight_is_whoever_is_within_600_units() {
-        let mut game = Drift::new(&setup(Sees::Near));
+        let mut game = DriftNear::new(&setup());
         (0..=255).for_each(|slot| game.join(slot, &profile()).unwrap());
         game.step(&[]);
         for viewer in 0..=255 {
@@ -457,7 +461,7 @@ mod tests {
 
     #[test]
     fn a_saved_match_goes_on_as_the_one_that_was_saved() {
-        let mut game = Drift::new(&setup(Sees::Near));
+        let mut game = DriftNear::new(&setup());
         (0..20).for_each(|slot| game.join(slot, &profile()).unwrap());
         let inputs = |tick: u32| -> Vec<_> {
             let command = Command { direction: (tick / 40 % 9) as u8, angle: (tick % 1024) as u16 };
@@ -466,24 +470,24 @@ mod tests {
         (0..300).for_each(|tick| game.step(&inputs(tick)));
         let mut saved = Vec::new();
         game.save(&mut saved);
-        let mut again = Drift::load(&setup(Sees::Near), &saved).unwrap();
+        let mut again = DriftNear::load(&setup(), &saved).unwrap();
         for tick in 300..400 {
             game.step(&inputs(tick));
             again.step(&inputs(tick));
             assert_eq!((game.hash(), game.tick()), (again.hash(), again.tick()));
         }
         for end in (0..saved.len()).filter(|end| *end < 4 || (end - 4) % SAVED_BYTES != 0) {
-            assert!(Drift::load(&setup(Sees::Near), &saved[..end]).is_err());
+            assert!(DriftNear::load(&setup(), &saved[..end]).is_err());
         }
     }
 
     #[test]
     fn commands_that_no_client_sends_are_refused() {
-        assert_eq!(Drift::command(&[8, 255, 3], 0), Some(Command { direction: 8, angle: 1023 }));
-        assert_eq!(Drift::command(&[9, 0, 0], 0), None);
-        assert_eq!(Drift::command(&[0, 0, 4], 0), None);
+        assert_eq!(DriftNear::command(&[8, 255, 3], 0), Some(Command { direction: 8, angle: 1023 }));
+        assert_eq!(DriftNear::command(&[9, 0, 0], 0), None);
+        assert_eq!(DriftNear::command(&[0, 0, 4], 0), None);
         let mut logged = Vec::new();
-        Drift::log_command(&Command { direction: 3, angle: 700 }, &mut logged);
-        assert_eq!(Drift::logged_command(&logged), Some(Command { direction: 3, angle: 700 }));
+        DriftNear::log_command(&Command { direction: 3, angle: 700 }, &mut logged);
+        assert_eq!(DriftNear::logged_command(&logged), Some(Command { direction: 3, angle: 700 }));
     }
 }

@@ -13,6 +13,8 @@ pub struct Seen {
     pub objects: u32,
     /// Those of them that moved since the snapshot before.
     pub moving: u32,
+    /// Shots in flight, which move by a rule and cost nothing meanwhile. Not counted as objects.
+    pub flying: u32,
 }
 
 /// The part of a client that knows the game.
@@ -57,7 +59,7 @@ pub struct DriftPilot {
 impl Pilot for DriftPilot {
     fn welcomed(&mut self, welcome: &Welcome<'_>) -> Result<(), Wrong> {
         *self = Self::default();
-        if welcome.game == "drift" {
+        if welcome.game.starts_with("drift-") {
             Ok(())
         } else {
             Err(Wrong(format!("the game is {}, not drift", welcome.game)))
@@ -136,7 +138,7 @@ impl Pilot for AnyPilot {
     fn welcomed(&mut self, welcome: &Welcome<'_>) -> Result<(), Wrong> {
         if let Self::Unknown { style, skill } = *self {
             *self = match welcome.game {
-                "drift" => Self::Drift(DriftPilot::default()),
+                "drift-near" | "drift-all" => Self::Drift(DriftPilot::default()),
                 "wreckroom" => Self::Wreckroom(Box::new(WreckroomPilot::new(style, skill))),
                 other => return Err(Wrong(format!("nobody here can play {other}"))),
             };

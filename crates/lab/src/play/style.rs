@@ -4,7 +4,8 @@ use super::pilot::{Pilot, Seen};
 use super::player::Wrong;
 use super::wire::Welcome;
 use crate::random::Random;
-use arena::model::{Angle, Command, Slot, TURN, Vector, buttons};
+use arena::model::{Angle, BODIES_MAX, Command, DRONES_MAX, HP_MAX, SPEED_MAX, Slot, TURN, Vector, buttons};
+use arena::view::Decoder;
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
@@ -65,12 +66,52 @@ pub struct WreckroomPilot {
     sight: Sight,
     direction: u8,
     aim: Angle,
+    decoder: Option<Decoder>,
+    slot: Slot,
+    /// Where drones were, and then furniture, when they were shown last.
+    places: Vec<Option<Vector>>,
+    /// The player's own drone at that tick, if it was there.
+    own: Option<(u32, Vector)>,
 }
 
 impl WreckroomPilot {
     /// Plays like this; `skill` is 0 to 100.
     pub fn new(style: Style, skill: u8) -> Self {
-        Self { style, skill: skill.min(100), sight: Sight::default(), direction: 0, aim: 0 }
+        Self {
+            style,
+            skill: skill.min(100),
+            sight: Sight::default(),
+            direction: 0,
+            aim: 0,
+            decoder: None,
+            slot: 0,
+            places: Vec::new(),
+            own: None,
+        }
+    }
+
+    /// What the client has of the match.
+    pub fn decoder(&self) -> Option<&Decoder> {
+        self.decoder.as_ref()
+    }
+
+    /// The player's own drone cannot have come further than anything can.
+    fn check_own(&mut self, tick: u32) -> Result<(), Wrong> {
+        let own = self.decoder.as_ref().and_then(Decoder::own);
+        let at = own.filter(|own| own.hp > 0).map(|own| (own.at, own.shield > 0));
+        let before = self.own.take();
+        self.own = at.map(|(at, _)| (tick, at));
+        let (Some((at, has_shield)), Some((then, from))) = (at, before) else { return Ok(()) };
+        let most = i64::from(SPEED_MAX) * i64::from(tick - then);
+        let (x, y) = (i64::from(at.x - from.x), i64::from(at.y - from.y));
+        // Who has just come back, with a shield, may be anywhere.
+        if !has_shield && (x.abs() > most || y.abs() > most) {
+            return Err(Wrong(format!(
+                "the own drone moved from {from:?} to {at:?} in {} ticks",
+                tick - then
+            )));
+        }
+        Ok(())
     }
 
     /// The nearest of these places, and in which direction it is.
@@ -143,12 +184,49 @@ impl Pilot for WreckroomPilot {
         if welcome.game != "wreckroom" {
             return Err(Wrong(format!("the game is {}, not wreckroom", welcome.game)));
         }
-        self.sight = Sight::default();
+        let decoder = Decoder::new(welcome.introduction);
+        self.decoder = Some(decoder.map_err(|error| Wrong(format!("the introduction: {}", error.0)))?);
+        (self.slot, self.own, self.sight) = (welcome.slot, None, Sight::default());
+        self.places = vec![None; DRONES_MAX + BODIES_MAX];
         Ok(())
     }
 
-    fn see(&mut self, _tick: u32, _applied: u32, _body: &[u8]) -> Result<Seen, Wrong> {
-        Ok(Seen::default())
+    fn see(&mut self, tick: u32, _applied: u32, body: &[u8]) -> Result<Seen, Wrong> {
+        let decoder =
+            self.decoder.as_mut().ok_or_else(|| Wrong("a snapshot before the welcome".to_owned()))?;
+        decoder.apply(tick, body).map_err(|error| Wrong(format!("a snapshot: {}", error.0)))?;
+        let mut seen = Seen::default();
+        let mut note = |place: usize, at: Vector| {
+            seen.objects += 1;
+            if let Some(known) = self.places.get_mut(place) {
+                seen.moving += u32::from(known.is_some_and(|before| before != at));
+                *known = Some(at);
+            }
+        };
+        self.sight.me = decoder.own().map(|own| own.at);
+        self.sight.drones.clear();
+        for drone in decoder.drones() {
+            note(usize::from(drone.slot), drone.at);
+            if drone.hp > HP_MAX || drone.tick > tick {
+                return Err(Wrong(format!("a drone with {} health in tick {}", drone.hp, drone.tick)));
+            }
+            if drone.slot != self.slot {
+                self.sight.drones.push((drone.slot, drone.at));
+            }
+        }
+        self.sight.furniture.clear();
+        for body in decoder.bodies() {
+            note(DRONES_MAX + usize::from(body.number), body.at);
+            if body.hp > HP_MAX || body.tick > tick {
+                return Err(Wrong(format!("furniture with {} health in tick {}", body.hp, body.tick)));
+            }
+            if body.captor.is_none() {
+                self.sight.furniture.push(body.at);
+            }
+        }
+        seen.flying = decoder.pellets().count() as u32;
+        self.check_own(tick)?;
+        Ok(seen)
     }
 
     fn command(&mut self, _tick: u32, random: &mut Random, out: &mut Vec<u8>) {

@@ -1,6 +1,6 @@
 //! The runtime with the reduced game.
 
-use lab::drift::{Drift, Sees};
+use lab::drift::{DriftAll, DriftNear};
 use lab::play::{DriftPilot, Manners, News, Plan};
 use lab::venue::{Link, Venue};
 use matches::game::Setup;
@@ -10,12 +10,12 @@ use matches::registry::Registry;
 use std::time::Duration;
 
 fn registry() -> Registry {
-    Registry::new().with::<Drift>()
+    Registry::new().with::<DriftNear>().with::<DriftAll>()
 }
 
-fn venue(sees: Sees) -> Venue {
-    let setup = Setup { seed: 7, players_max: 256, options: Box::new([sees as u8]) };
-    Venue::new(registry(), Limits::default(), "drift", setup, 0)
+fn venue(game: &str) -> Venue {
+    let setup = Setup { seed: 7, players_max: 256, options: Box::default() };
+    Venue::new(registry(), Limits::default(), game, setup, 0)
 }
 
 fn plan(number: usize, manners: Manners) -> Plan {
@@ -40,7 +40,7 @@ fn snapshots(venue: &Venue, place: usize, after: Duration) -> (usize, Duration) 
 
 #[test]
 fn everybody_gets_each_tick_and_an_effect_within_the_round_trip_and_a_few_ticks() {
-    let mut venue = venue(Sees::Near);
+    let mut venue = venue("drift-near");
     let round_trips = [0, 50, 100, 200];
     for number in 0..64 {
         let link = Link::round_trip(ms(round_trips[number % 4]));
@@ -64,7 +64,7 @@ fn everybody_gets_each_tick_and_an_effect_within_the_round_trip_and_a_few_ticks(
 
 #[test]
 fn m9_a_recording_of_a_match_with_cheats_verifies() {
-    let mut venue = venue(Sees::Near);
+    let mut venue = venue("drift-near");
     let manners: Vec<Manners> = Manners::all().collect();
     for number in 0..64 {
         let how = manners[number % manners.len()];
@@ -84,7 +84,7 @@ fn m9_a_recording_of_a_match_with_cheats_verifies() {
 
 #[test]
 fn p8_cheats_gain_nothing_and_disturb_nobody() {
-    let mut venue = venue(Sees::All);
+    let mut venue = venue("drift-all");
     let manners: Vec<Manners> = Manners::all().collect();
     for number in 0..64 {
         let how = if number < 32 { Manners::Honest } else { manners[number % manners.len()] };
@@ -112,7 +112,7 @@ fn p8_cheats_gain_nothing_and_disturb_nobody() {
 
 #[test]
 fn m6_a_player_who_reads_nothing_costs_a_bounded_memory_and_loses_only_itself() {
-    let mut venue = venue(Sees::All);
+    let mut venue = venue("drift-all");
     for number in 0..40 {
         let link = Link::round_trip(ms(30));
         let (how, link) =
@@ -138,7 +138,7 @@ fn m6_a_player_who_reads_nothing_costs_a_bounded_memory_and_loses_only_itself() 
 
 #[test]
 fn m5_a_player_who_was_cut_off_returns_into_its_place() {
-    let mut venue = venue(Sees::Near);
+    let mut venue = venue("drift-near");
     for number in 0..8 {
         venue.enter(plan(number, Manners::Honest), Box::new(DriftPilot::default()), Link::round_trip(ms(40)));
     }
