@@ -7,6 +7,9 @@ use std::time::Duration;
 
 /// A load that a rung holds for is let go only after it was low for so long.
 pub const CALM_FOR: Duration = Duration::from_secs(2);
+/// Ticks that come late for other reasons than their measured cost count as a full load from so many observations in a
+/// row on: a worker that was only held up once is not overloaded.
+pub const LATE_OBSERVATIONS: u8 = 3;
 /// Under dilation, the clock gets slower by at most one step in this time...
 pub const SLOW_EACH: Duration = Duration::from_millis(250);
 /// ... and faster by one step in this time, so that from half speed all is normal again within half a minute.
@@ -55,11 +58,13 @@ pub struct Ladder {
     /// Since when the load is low enough for the rung below.
     calm_since: Option<Duration>,
     speed_changed: Duration,
+    /// Observations in a row with ticks that came late.
+    late: u8,
 }
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { rung: Rung::None, speed: SPEED_FULL, calm_since: None, speed_changed: Duration::ZERO }
+        Self { rung: Rung::None, speed: SPEED_FULL, calm_since: None, speed_changed: Duration::ZERO, late: 0 }
     }
 }
 
@@ -74,15 +79,16 @@ impl Ladder {
         self.speed
     }
 
-    /// Tells the load: the share of time that all matches would need at full speed, 1.0 for all there is. `has_dropped`
-    /// says that ticks were left out since the last call, which counts as a full load whatever was measured. Call it
-    /// about four times a second.
-    pub fn observe(&mut self, now: Duration, load: f64, has_dropped: bool) {
+    /// Tells the load: the share of time that all matches would need at full speed, 1.0 for all there is. `is_late`
+    /// says that many ticks since the last call came late or not at all; if that goes on it counts as a full load, whatever
+    /// was measured. Call it about four times a second.
+    pub fn observe(&mut self, now: Duration, load: f64, is_late: bool) {
         // Not a number counts as no load: nothing was measured.
         let load = if load.is_finite() { load.max(0.0) } else { 0.0 };
         let at_speed = load * f64::from(self.speed) / f64::from(SPEED_FULL);
-        let load = if has_dropped { load.max(1.0) } else { load };
-        let at_speed = if has_dropped { at_speed.max(1.0) } else { at_speed };
+        self.late = if is_late { self.late.saturating_add(1) } else { 0 };
+        let least = if self.late >= LATE_OBSERVATIONS { 1.0 } else { 0.0 };
+        let (load, at_speed) = (load.max(least), at_speed.max(least));
         let wanted =
             RUNGS.iter().rev().find(|(_, enter, _)| load >= *enter).map_or(Rung::None, |(rung, ..)| *rung);
         if wanted > self.rung {

@@ -60,7 +60,7 @@ pub struct Host {
     effects: VecDeque<Effect>,
     ladder: Ladder,
     ladder_due: Duration,
-    /// Ticks, and ticks without any time, since the ladder was told last.
+    /// Ticks, and those of them that came late or not at all, since the ladder was told last.
     ladder_ticks: (u64, u64),
     is_draining: bool,
     costs: Costs,
@@ -235,6 +235,15 @@ impl Host {
     /// The next thing that the shell has to do.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
+    }
+
+    /// The shell spent this time on a connection, for example to write what was transmitted: it is a part of what the ticks
+    /// of its match cost. Optional; without it the load is underestimated.
+    pub fn spent(&mut self, id: ConnectionId, time: Duration) {
+        let of = self.connections.get(id).map(|connection| connection.of);
+        if let Some(table) = of.and_then(|of| self.tables[of].as_mut()) {
+            table.cost.send += time;
+        }
     }
 
     /// All matches, in the order of their names.

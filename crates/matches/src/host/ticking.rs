@@ -12,8 +12,8 @@ use std::time::Duration;
 
 /// How often the overload ladder is told the load.
 const LADDER_INTERVAL: Duration = Duration::from_millis(250);
-/// One tick in so many that finds no time at all is an overload, whatever was measured.
-const DROPPED_SHARE: u64 = 10;
+/// One tick in so many that comes late, or finds no time at all, is a sign of an overload, whatever was measured.
+const LATE_SHARE: u64 = 4;
 /// A match that is being restored takes this part of its period for it in each.
 const RESTORE_SHARE: u32 = 4;
 
@@ -52,9 +52,9 @@ impl Host {
             return;
         }
         self.ladder_due = now + LADDER_INTERVAL;
-        let (ticks, dropped) = std::mem::take(&mut self.ladder_ticks);
-        let has_dropped = dropped > 0 && dropped * DROPPED_SHARE >= ticks;
-        self.ladder.observe(now, self.load(), has_dropped);
+        let (ticks, late) = std::mem::take(&mut self.ladder_ticks);
+        let is_late = late > 0 && late * LATE_SHARE >= ticks;
+        self.ladder.observe(now, self.load(), is_late);
     }
 
     /// One tick of one match.
@@ -64,7 +64,9 @@ impl Host {
         let Some(beat) = table.beat else { return };
         let lateness = begin.saturating_sub(beat.due());
         self.costs.lateness.add(lateness);
-        self.counts.late_ticks += u64::from(lateness > beat.period() / 2);
+        let is_late = u64::from(lateness > beat.period() / 2);
+        self.counts.late_ticks += is_late;
+        self.ladder_ticks.1 += is_late;
         self.settle_cost(of);
         let advanced = self.advance(now, of);
         let is_new = self.judge(now, of, advanced);

@@ -19,3 +19,4 @@ mod ticks;
 mod walk;
 mod wire;
 mod world;
+mod wreckroom;

@@ -147,14 +147,29 @@ fn m6_dilation_finds_the_speed_at_which_the_load_fits() {
     }
 }
 
+#[test]
+fn m6_a_worker_that_was_held_up_once_is_not_overloaded_one_that_is_always_late_is() {
+    let (mut ladder, mut now) = (Ladder::default(), Duration::from_secs(10));
+    for round in 0..40 {
+        now += Duration::from_millis(250);
+        ladder.observe(now, 0.3, round % 3 != 0);
+        assert_eq!(ladder.rung(), Rung::None);
+    }
+    for _ in 0..8 {
+        now += Duration::from_millis(250);
+        ladder.observe(now, 0.3, true);
+    }
+    assert!(ladder.rung() == Rung::Dilation && ladder.speed() < 100);
+}
+
 proptest! {
     /// Whatever loads come, in whatever order: speeds are steps within their bounds, and calm ends it all in 30 s.
     #[test]
     fn m6_the_ladder_always_comes_down(loads in prop::collection::vec((0.0_f64..4.0, any::<bool>()), 0..200)) {
         let (mut ladder, mut now) = (Ladder::default(), Duration::from_secs(10));
-        for (load, has_dropped) in loads {
+        for (load, is_late) in loads {
             now += Duration::from_millis(250);
-            ladder.observe(now, load, has_dropped);
+            ladder.observe(now, load, is_late);
             prop_assert!((50..=100).contains(&ladder.speed()) && ladder.speed() % 5 == 0);
             prop_assert!(ladder.speed() == 100 || ladder.rung() == Rung::Dilation);
         }
