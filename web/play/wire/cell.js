@@ -80,7 +80,9 @@ const MOVEMENT = MOVES + 3;
 export const CONTEXTS = MOVEMENT + 2 * LENGTHS;
 
 /** The eight cells around one, as columns and rows to go. */
-const AROUND = Object.freeze([[-1, -1], [0, -1], [1, -1], [-1, 0], [1, 0], [-1, 1], [0, 1], [1, 1]]);
+const AROUND = /** @type {readonly (readonly [number, number])[]} */ (
+  Object.freeze([[-1, -1], [0, -1], [1, -1], [-1, 0], [1, 0], [-1, 1], [0, 1], [1, 1]])
+);
 
 /**
  * Reads a cell.

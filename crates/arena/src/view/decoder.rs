@@ -106,6 +106,23 @@ pub struct SeenPellet {
     pub pellet: Pellet,
 }
 
+/// What the parts of a snapshot's body cost, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// One's own drone.
+    pub own: usize,
+    /// Doors, dark rooms and gusts; the scoreboard; whom a spectator watches; which parts there are.
+    pub world: usize,
+    /// Cells.
+    pub cells: usize,
+    /// Cells that came into sight, which are among the cells.
+    pub new_cells: usize,
+    /// Pellets.
+    pub pellets: usize,
+    /// Events.
+    pub events: usize,
+}
+
 /// What a client knows of an arena.
 #[derive(Clone, Debug)]
 pub struct Decoder {
@@ -123,6 +140,7 @@ pub struct Decoder {
     scores: Vec<Option<[u32; 5]>>,
     pellets: Vec<Option<SeenPellet>>,
     events: Vec<(u8, Told)>,
+    sizes: Sizes,
     scratch: Vec<Member>,
 }
 
@@ -163,6 +181,7 @@ impl Decoder {
             scores: vec![None; 256],
             pellets: vec![None; NUMBERS],
             events: vec![],
+            sizes: Sizes::default(),
             scratch: vec![],
         })
     }
@@ -182,28 +201,37 @@ impl Decoder {
         self.tick = tick;
         self.snapshots += 1;
         self.events.clear();
-        if sections & section::OWN != 0 {
+        self.sizes = Sizes::default();
+        let has = |section: u8| sections & section != 0;
+        if has(section::OWN) {
             self.own = Some(told::own(&mut cursor, self.own.as_ref(), elapsed)?);
         }
-        if sections & section::WATCHED != 0 {
+        self.sizes.own = body.len() - cursor.0.len() - 1;
+        if has(section::WATCHED) {
             self.watched = Some(cursor.u8()?).filter(|&slot| slot != u8::MAX);
         }
-        if sections & section::WORLD != 0 {
+        if has(section::WORLD) {
             let (doors, rooms) = (self.introduction.doors().len(), self.introduction.rooms.len());
             self.world = told::World::read(&mut cursor, doors, rooms)?;
         }
-        if sections & section::SCORES != 0 {
+        if has(section::SCORES) {
             told::scores(&mut cursor, &mut self.scores)?;
         }
-        let fresh = if sections & section::CELLS != 0 { self.toggle(&mut cursor)? } else { CellSet::new() };
+        self.sizes.world = body.len() - cursor.0.len() - self.sizes.own;
+        let before_cells = cursor.0.len();
+        let fresh = if has(section::CELLS) { self.toggle(&mut cursor)? } else { CellSet::new() };
         self.cells(&mut cursor, &fresh)?;
-        if sections & section::PELLETS != 0 {
+        let before_pellets = cursor.0.len();
+        self.sizes.cells = before_cells - before_pellets;
+        if has(section::PELLETS) {
             for _ in 0..cursor.u16()? {
                 let pellet = told::pellet(&mut cursor)?;
                 self.pellets[usize::from(pellet.id)] = Some(SeenPellet { tick, pellet });
             }
         }
-        if sections & section::EVENTS != 0 {
+        self.sizes.pellets = before_pellets - cursor.0.len();
+        self.sizes.events = cursor.0.len();
+        if has(section::EVENTS) {
             self.take_events(&mut cursor)?;
         }
         cursor.end()
@@ -238,6 +266,7 @@ impl Decoder {
             }
             let length = cursor.varint()?;
             let bytes = cursor.bytes(length as usize)?;
+            self.sizes.new_cells += if fresh.contains(cell) { bytes.len() } else { 0 };
             self.cell(cell, bytes, fresh.contains(cell))?;
         }
         Ok(())
@@ -297,6 +326,12 @@ impl Decoder {
     #[must_use]
     pub fn tick(&self) -> u32 {
         self.tick
+    }
+
+    /// What the parts of the latest snapshot cost.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
     }
 
     /// What the welcome told.

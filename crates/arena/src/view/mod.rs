@@ -29,7 +29,7 @@ mod told;
 mod unblob;
 
 pub use cells::{CellSet, cell_of};
-pub use decoder::{Decoder, EVENTS_MAX, MEMBERS_MAX, SeenBody, SeenDrone, SeenPellet, WireError};
+pub use decoder::{Decoder, EVENTS_MAX, MEMBERS_MAX, SeenBody, SeenDrone, SeenPellet, Sizes, WireError};
 pub use facts::{
     COMMAND_BYTES, NoWish, end_detail, introduce, log_command, logged_command, look, read_command, wish,
     write_command,

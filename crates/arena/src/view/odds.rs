@@ -1,6 +1,135 @@
 //! The odds of a cell's bits: how likely each is set, by context.
+//!
+//! They are counted from matches of bots by the test below, which prints them when they no longer fit. Other odds are another
+//! protocol: `web/play/wire/odds.js` and `docs/match-protocol.md` have the same table.
 
 use super::{coder::Odds, symbols::CONTEXTS};
 
 /// By context, in 1/4,096.
-pub(super) static ODDS: [Odds; CONTEXTS] = [2048; CONTEXTS];
+#[rustfmt::skip]
+pub(super) static ODDS: [Odds; CONTEXTS] = [
+    212, 1443, 1426, 147, 69, 51, 630, 1872, 171, 2912, 4080, 2108, 3997, 4080, 4080, 4080,
+    4080, 4080, 265, 527, 837, 3932, 4080, 4080, 4080, 4080, 4080, 4049, 4080, 4080, 263, 58,
+    395, 3086, 4005, 4077, 4062, 1362, 57, 683, 2048, 2048, 2048, 2048, 2048, 3744, 3758, 3626,
+    3688, 2364, 192, 1557, 2208, 3218, 219, 1024, 2048, 3846, 3728, 3421, 2783, 1796, 1042, 1392,
+    1982, 1937, 86, 341, 2048, 3302, 3452, 3270, 2770, 2144, 742, 1690, 1692, 2613, 108, 2048,
+    2048, 3740, 3586, 3274, 2699, 1837, 605, 1285, 1390, 1699, 307, 1024, 2048, 3854, 3781, 3521,
+    2969, 1872, 979, 1381, 2076, 1962, 122, 256, 2048, 3789, 4060, 4053, 4006, 3853, 3628, 3150,
+    1154, 19, 2048, 2048, 2048, 3773, 3769, 3682, 3646, 3549, 3441, 2762, 1298, 363, 1707, 683,
+    2048, 4038, 4046, 4002, 3926, 3757, 3403, 2770, 1750, 1020, 1162, 444, 59, 3941, 3925, 3907,
+    3785, 3699, 3278, 3009, 1773, 656, 2363, 256, 2048, 3910, 3990, 3896, 3769, 3648, 3283, 2573,
+    1419, 1015, 951, 2048, 512, 4013, 4036, 3997, 3911, 3746, 3453, 2814, 1731, 1057, 1064, 359,
+    76, 3942, 4080, 4073, 4066, 4020, 3911, 3797, 3273, 2830, 555, 50, 2048, 3829, 3849, 3715,
+    3545, 3413, 3524, 3367, 2884, 2399, 878, 410, 2048, 4075, 4073, 4058, 4035, 3980, 3901, 3679,
+    3290, 2492, 1207, 922, 318, 3931, 4072, 3925, 4020, 3866, 3907, 3675, 3010, 2968, 1764, 128,
+    2048, 4015, 4013, 4036, 3962, 4033, 3651, 3740, 3150, 2349, 1145, 1566, 1676, 4063, 4076, 4061,
+    4030, 3972, 3876, 3663, 3301, 2536, 1212, 903, 271, 2756, 3320, 3230, 3232, 2752, 2460, 2529,
+    2341, 281, 394, 683, 2048, 3168, 1639, 737, 2892, 2421, 1912, 1714, 1206, 583, 569, 683,
+    2048, 3815, 3389, 2153, 1470, 1539, 2339, 2097, 1513, 725, 323, 410, 2048, 3773, 2013, 782,
+    1013, 1348, 1692, 1530, 2389, 1024, 1229, 1024, 2048, 3137, 2147, 1135, 1107, 1287, 1512, 1742,
+    1217, 714, 256, 2048, 2048, 3775, 3477, 3007, 2492, 2200, 2350, 2178, 1820, 636, 51, 1024,
+    2048, 3460, 3609, 3506, 3497, 3277, 2810, 2648, 2594, 2452, 1795, 60, 683, 3708, 3456, 3193,
+    2394, 1128, 2250, 1945, 1788, 1483, 1077, 488, 683, 4036, 3997, 3855, 3543, 2642, 2080, 1858,
+    1700, 1643, 772, 248, 256, 3360, 2841, 3151, 3086, 1477, 1327, 1215, 1384, 1103, 1536, 1024,
+    2048, 3620, 3459, 3234, 3238, 1562, 1359, 1191, 1144, 1067, 788, 2048, 1024, 3970, 3910, 3725,
+    3254, 2575, 2268, 2039, 1815, 1819, 1223, 165, 158, 3701, 3730, 3601, 3657, 3505, 3229, 2856,
+    2683, 2664, 2236, 1139, 71, 3716, 3493, 3280, 3066, 2647, 1927, 2137, 1975, 1796, 1294, 768,
+    683, 4061, 4062, 4014, 3923, 3732, 3301, 2378, 2044, 1688, 1259, 673, 250, 3330, 2695, 2970,
+    2885, 3066, 2933, 1599, 1303, 737, 2048, 683, 2048, 3494, 3210, 2693, 2947, 2809, 2713, 1572,
+    1470, 1319, 85, 2048, 2048, 4026, 4012, 3941, 3803, 3585, 3154, 2471, 2138, 1886, 1420, 813,
+    87, 2286, 2041, 1800, 289, 544, 698, 3240, 3845, 3973, 3226, 3862, 3966, 4069, 3746, 2349,
+    1334, 2484, 3073, 2464, 37, 82, 2048, 2048, 2048, 4080, 3647, 3131, 2362, 2246, 3103, 2430,
+    22, 171, 2048, 2048, 2048, 4080, 3852, 3590, 3112, 2672, 2751, 2366, 24, 186, 2048, 2048,
+    2048, 1923, 609, 270, 16, 3317, 4080, 2048, 16, 3731, 2048, 979, 542, 2048, 2238, 2481,
+    209, 2048, 1946, 1643, 1142, 3974, 4029, 3991, 3931, 3744, 3407, 2806, 841, 1158, 21, 2048,
+    2048, 3892, 3763, 3557, 3328, 2915, 2492, 1944, 1263, 295, 93, 2048, 2048,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Cell,
+        view::{
+            blob::{self, Difference},
+            coder::Sink,
+            tests::Match,
+        },
+    };
+    use std::{format, string::String, vec, vec::Vec};
+
+    /// No odds are longer than this to one, so that what bots never do costs people no more than a byte.
+    const ODDS_MIN: f64 = 16.0;
+    /// How much more than with odds made for them the same matches may cost.
+    const COST_MAX: f64 = 1.05;
+
+    /// How often the bit of each context was clear and set.
+    struct Counts(Vec<[f64; 2]>);
+
+    impl Sink for Counts {
+        fn bit(&mut self, context: usize, bit: bool) {
+            self.0[context][usize::from(bit)] += 1.0;
+        }
+
+        fn raw(&mut self, _: u32, _: u32) {}
+    }
+
+    impl Counts {
+        fn odds(&self) -> Vec<Odds> {
+            let odds = |[clear, set]: &[f64; 2]| ((set + 0.5) / (clear + set + 1.0) * 4096.0).round();
+            self.0.iter().map(|counts| odds(counts).clamp(ODDS_MIN, 4096.0 - ODDS_MIN) as Odds).collect()
+        }
+
+        /// In bits, with some odds.
+        fn cost(&self, odds: &[Odds]) -> f64 {
+            let bits = |([clear, set], odds): (&[f64; 2], &Odds)| {
+                let set_odds = f64::from(*odds) / 4096.0;
+                -(set * set_odds.log2() + clear * (1.0 - set_odds).log2())
+            };
+            self.0.iter().zip(odds).map(bits).sum()
+        }
+    }
+
+    fn count() -> Counts {
+        let mut counts = Counts(vec![[0.0; 2]; CONTEXTS]);
+        for (seed, players) in [(1, 256), (2, 64), (3, 24), (4, 8)] {
+            let mut game = Match::new(seed, players);
+            for tick in 1..=450u32 {
+                game.step();
+                if tick < 60 {
+                    continue;
+                }
+                for cell in 0..=Cell::MAX {
+                    let history = &game.shared.history;
+                    let turn = tick + u32::from(cell);
+                    for every in [1, 3, 6] {
+                        let (Some(base), Some(before)) = (history.frame(tick - every), history.frame(tick - 2 * every))
+                        else {
+                            continue;
+                        };
+                        if turn % every == 0 && history.changed(cell) > before.tick {
+                            let frames = Difference { now: history.latest(), base, before, known: u8::MAX };
+                            blob::difference(&mut counts, cell, &frames);
+                        }
+                    }
+                    if turn % 40 == 0 {
+                        blob::whole(&mut counts, cell, history.latest(), history.frame(tick - 1));
+                    }
+                }
+            }
+        }
+        counts
+    }
+
+    fn table(odds: &[Odds]) -> String {
+        odds.chunks(16).map(|row| row.iter().map(|odds| format!("{odds}, ")).collect::<String>() + "\n").collect()
+    }
+
+    #[test]
+    fn odds_fit_what_happens_in_matches() {
+        let counts = count();
+        let best = counts.odds();
+        let (is, could_be) = (counts.cost(&ODDS), counts.cost(&best));
+        assert!(is <= could_be * COST_MAX, "{is:.0} bits instead of {could_be:.0}. Better odds:\n{}", table(&best));
+    }
+}

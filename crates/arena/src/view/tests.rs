@@ -2,7 +2,7 @@
 
 use super::{
     Cadence, Decoder, Shared, View,
-    frame::{FIRST_BODY, Thing},
+    frame::Thing,
     introduce, write,
 };
 use crate::{
@@ -16,15 +16,15 @@ use proptest::prelude::*;
 use std::vec::Vec;
 
 /// A match of bots that has begun, and its shared part.
-struct Match {
-    arena: Arena,
-    shared: Shared,
+pub(super) struct Match {
+    pub(super) arena: Arena,
+    pub(super) shared: Shared,
     chance: Chance,
     players: u16,
 }
 
 impl Match {
-    fn new(seed: u64, players: u16) -> Self {
+    pub(super) fn new(seed: u64, players: u16) -> Self {
         let mut arena = Arena::new(&Config::new(seed, players));
         for slot in 0..players {
             arena.join(slot as Slot, None, true).unwrap();
@@ -33,7 +33,7 @@ impl Match {
         Self { arena, shared, chance: Chance::new(seed, 99), players }
     }
 
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         let mut entropy = || u64::from(self.chance.next()) << 32 | u64::from(self.chance.next());
         let commands: Vec<(Slot, Command)> = (0..self.players)
             .map(|slot| (slot as Slot, bot::think(&self.arena, slot as Slot, entropy())))
@@ -165,5 +165,4 @@ fn bodies_at_rest_cost_nothing() {
     );
     // Flags, an empty difference of the own drone, a bit for each cell.
     assert_eq!(receiver.bytes.len(), 2 + receiver.view.cells().len().div_ceil(8));
-    assert!(FIRST_BODY > 0);
 }
