@@ -5,7 +5,11 @@
 //! Bots play; every player's snapshots are written at the full rate and read again. A *moving object* is a drone or a piece
 //! of furniture in sight whose place on the wire is not that of the tick before.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that prints, and stops if it cannot go on")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement that prints, and stops if it cannot go on"
+)]
 
 use arena::{
     Arena, Config, bot,
@@ -108,7 +112,8 @@ fn run(scene: &Scene) -> Totals {
             }
         }
         if tick % 30 == 29 {
-            totals.most_bytes_in_a_second = in_second.drain(..).fold(totals.most_bytes_in_a_second, usize::max);
+            totals.most_bytes_in_a_second =
+                in_second.drain(..).fold(totals.most_bytes_in_a_second, usize::max);
             in_second = vec![0; views.len()];
         }
         before = now;
@@ -151,7 +156,8 @@ fn count(
         totals.moving += usize::from(view.cells().contains(cell));
     }
     let tick = decoder.tick();
-    totals.told += decoder.drones().filter(|drone| drone.tick == tick && drone.velocity != Vector::default()).count();
+    totals.told +=
+        decoder.drones().filter(|drone| drone.tick == tick && drone.velocity != Vector::default()).count();
 }
 
 fn report(scene: &Scene, totals: &Totals) {

@@ -87,6 +87,11 @@ export class Reader {
     return this.bytes(this.u8());
   }
 
+  /** All that is left, without taking it. */
+  peek() {
+    return this.#bytes.subarray(this.#at);
+  }
+
   rest() {
     return this.bytes(this.left());
   }

@@ -86,15 +86,15 @@ const AROUND = /** @type {readonly (readonly [number, number])[]} */ (
 
 /**
  * Reads a cell.
- * @param {Uint8Array} bytes
+ * @param {Uint8Array} bytes which begin with it
  * @param {number} cell
  * @param {{things: readonly Thing[], pace: Pace} | null} held what the receiver has of it
  * @param {(cell: number, key: number) => {thing: Thing, behind: number} | null} around what it has of others, before the snapshot
- * @returns {{things: Thing[], since: "nothing" | "tick before" | "last"}} by key
+ * @returns {{things: Thing[], since: "nothing" | "tick before" | "last", length: number}} things by key; `length` in bytes
  */
 export function readCell(bytes, cell, held, around) {
   const reader = new CellReader(bytes, cell, around);
-  return reader.read(held);
+  return { ...reader.read(held), length: reader.bytesRead() };
 }
 
 class CellReader {
@@ -144,6 +144,11 @@ class CellReader {
     return { things, since };
   }
 
+  /** How many bytes it took. */
+  bytesRead() {
+    return this.#bits.bytesRead();
+  }
+
   /** @param {Thing[]} things those that stayed; the new ones are added */
   #arrivals(things) {
     const stayed = new Set(things.map((thing) => thing.key));
@@ -186,8 +191,7 @@ class CellReader {
     const differs = this.#bits.bit(DIFFERS + (nth * 2 + (predicted > 0 ? 1 : 0)) * SPANS + pace.span);
     if (differs && mayBeGone && this.#bits.bit(GONE + nth)) return null;
     let { aim, hp, mark } = base;
-    let x = this.#predict(base.x, base.dx, pace, this.#cell % CELLS);
-    let y = this.#predict(base.y, base.dy, pace, Math.floor(this.#cell / CELLS));
+    let [x, y] = this.#predict(nth, base, pace);
     if (differs) {
       const lengths = (/** @type {number} */ kind) => RESIDUAL + ((group * SPANS + pace.span) * 6 + kind) * LENGTHS;
       const along = ALONG + group * SPANS + pace.span;
@@ -213,10 +217,15 @@ class CellReader {
     return { key: base.key, x, y, aim, hp, mark, dx: x - base.x, dy: y - base.y, turn };
   }
 
-  /** @param {number} at @param {number} moved @param {Pace} pace @param {number} index column or row */
-  #predict(at, moved, pace, index) {
-    const on = at + Math.trunc((moved * pace.ahead) / pace.behind);
-    return Math.min(Math.max(on, index << 12), (index << 12) | 0xfff);
+  /** Where something will be: as far on as it moved, slowed by friction, but not out of its cell. @param {number} nth class @param {Thing} base @param {Pace} pace @returns {[number, number]} */
+  #predict(nth, base, pace) {
+    const { ahead, behind } = pace;
+    if (base.dx === 0 && base.dy === 0) return [base.x, base.y];
+    const lost = Math.trunc((slowing(nth, base, behind) * (ahead + behind)) / 2);
+    const part = (256 - Math.min(lost, 256)) * ahead;
+    const on = (/** @type {number} */ at, /** @type {number} */ moved, /** @type {number} */ index) =>
+      Math.min(Math.max(at + Math.trunc((moved * part) / (256 * behind)), index << 12), (index << 12) | 0xfff);
+    return [on(base.x, base.dx, this.#cell % CELLS), on(base.y, base.dy, Math.floor(this.#cell / CELLS))];
   }
 
   /** Something that is not known, or not here. @param {number} nth class @param {number} number @returns {Thing} */
@@ -260,6 +269,14 @@ class CellReader {
     const isNegative = along === 0 ? this.#bits.raw(1) === 1 : this.#bits.bit(sign) === along < 0;
     return isNegative ? -size : size;
   }
+}
+
+/** What part of its speed something loses in a tick, in 1/256. @param {number} nth class @param {Thing} thing @param {number} behind */
+function slowing(nth, thing, behind) {
+  if (nth === CLASS.drone) return 0;
+  if (nth === CLASS.grenade) return 16;
+  const speed = Math.trunc(Math.floor(Math.sqrt(thing.dx * thing.dx + thing.dy * thing.dy)) / behind);
+  return 11 + Math.trunc(224 / Math.max(speed, 1));
 }
 
 /** @param {number} nth class @param {number} number */

@@ -3,7 +3,10 @@
 /** The chance of a bit that is as likely as not, in 1/4,096. */
 const EVEN = 2048;
 
-/** Any bytes can be read; beyond the end there are zeros. */
+/**
+ * Reads from the front of bytes. Any bytes can be read; beyond the end there are zeros. Where the bits end follows from them:
+ * `bytesRead` tells how many bytes they took.
+ */
 export class BitReader {
   #bytes;
   #odds;
@@ -42,6 +45,17 @@ export class BitReader {
   /** The next bit. @param {number} context */
   bit(context) {
     return this.#take(/** @type {number} */ (this.#odds[context]));
+  }
+
+  /** How many bytes the bits took that were read; more than there are, if they are cut off. */
+  bytesRead() {
+    let bytes = 0;
+    for (; bytes < 4; bytes += 1) {
+      const unit = 2 ** (32 - 8 * bytes);
+      const first = Math.ceil(this.#low / unit) * unit;
+      if (first + unit - 1 <= this.#high) break;
+    }
+    return this.#at - 4 + bytes;
   }
 
   /** A number of bits that are as likely as not, the highest first. @param {number} count */

@@ -58,6 +58,14 @@ export function readOwn(reader, before, ticks) {
   return own;
 }
 
+/** All of it, in the order of the digest. @param {Own} own @returns {number[]} */
+export function wordsOf(own) {
+  const { colour, x, y, vx, vy, aim, hp, respawn, shield, dash, pelletWait, railWait, dashWait, grenadeWait } = own;
+  const { score, kills, deaths, captures, bounty, scoredAt } = own;
+  const state = [colour, x, y, vx, vy, aim, hp, respawn, shield, dash, pelletWait, railWait, dashWait, grenadeWait];
+  return [...state, score, kills, deaths, captures, bounty, scoredAt];
+}
+
 /** @param {number} colour @returns {Own} */
 function anew(colour) {
   if (colour > 4) throw new WireError("no such colour");

@@ -4,9 +4,9 @@ import { Reader, WireError } from "./bytes.js";
 import { CLASS, KEY_COUNT, classOf, numberOf, paceOf, readCell } from "./cell.js";
 import { readEvent } from "./events.js";
 import { readIntroduction } from "./introduction.js";
-import { readOwn } from "./own.js";
-import { addPlace, newTrack } from "./track.js";
+import { readOwn, wordsOf } from "./own.js";
 import { NUMBERS, hasFlownOutOfSight, readPellet } from "./pellets.js";
+import { addPlace, newTrack } from "./track.js";
 
 /** @typedef {import("./cell.js").Thing} Thing */
 /** @typedef {import("./track.js").Track} Track */
@@ -164,6 +164,28 @@ export class World {
     };
   }
 
+  /**
+   * A hash of what is known, for comparing with another implementation: `docs/match-protocol.md` says how it is made.
+   * @returns {number}
+   */
+  digest() {
+    const words = [this.tick, this.me === null ? 0 : 1];
+    if (this.me !== null) words.push(...wordsOf(this.me));
+    words.push(this.watched ?? 255);
+    for (const door of this.#doors) words.push(this.openDoors.has(door) ? 1 : 0);
+    this.introduction.rooms.forEach((_, room) => words.push(this.darkRooms.has(room) ? 1 : 0));
+    for (const { room, x, y } of this.gusts) words.push(room, x * 256, y * 256);
+    this.scores.forEach((score, slot) => {
+      if (score !== null) words.push(slot, score.score, score.kills, score.deaths, score.captures, score.bounty);
+    });
+    this.#held.forEach(({ tick, things }, cell) => {
+      if (this.cells[cell] !== 1) return;
+      words.push(cell, tick);
+      for (const { key, x, y, aim, hp, mark, dx, dy, turn } of things) words.push(key, x, y, aim, hp, mark, dx, dy, turn);
+    });
+    return fnv(words);
+  }
+
   /** @param {Reader} reader */
   #readWorld(reader) {
     this.openDoors = new Set(this.#doors.filter(bitsOf(reader, this.#doors.length)));
@@ -217,25 +239,26 @@ export class World {
     const isThere = bitsOf(reader, inSight.length);
     for (const [nth, cell] of inSight.entries()) {
       if (isThere(0, nth)) {
-        this.#readCell(cell, reader.bytes(reader.varint()), fresh.has(cell));
+        reader.bytes(this.#readCell(cell, reader.peek(), fresh.has(cell)));
       } else if (fresh.has(cell)) {
         throw new WireError("a new cell without its content");
       }
     }
   }
 
-  /** @param {number} cell @param {Uint8Array} bytes @param {boolean} isFresh */
+  /** @param {number} cell @param {Uint8Array} bytes which begin with it @param {boolean} isFresh @returns {number} its length */
   #readCell(cell, bytes, isFresh) {
     const held = this.#heldOf(cell);
     const pace = paceOf(held.before, held.tick, this.tick);
     const known = isFresh ? null : { things: held.things, pace };
-    const { things, since } = readCell(bytes, cell, known, (other, key) => this.#neighbour(other, key));
+    const { things, since, length } = readCell(bytes, cell, known, (other, key) => this.#neighbour(other, key));
     const before = since === "last" ? held.tick : (this.tick - 1) >>> 0;
     const formerBehind = pace.behind;
     Object.assign(held, { tick: this.tick, before });
     this.#replace(cell, things);
     Object.assign(held, { formerBehind, updated: this.#snapshots });
     if (this.#thingCount > THINGS_MAX) throw new WireError("more things than there are");
+    return length;
   }
 
   /** @param {number} cell @returns {Held} */
@@ -353,6 +376,15 @@ export class World {
     }
     return events;
   }
+}
+
+/** FNV-1a over little-endian words of 32 bits. @param {readonly number[]} words @returns {number} */
+function fnv(words) {
+  let hash = 0x811c9dc5;
+  for (const word of words) {
+    for (let shift = 0; shift < 32; shift += 8) hash = Math.imul(hash ^ ((word >>> shift) & 0xff), 0x01000193);
+  }
+  return hash >>> 0;
 }
 
 /** @param {Reader} reader @param {number} count @returns {(value: unknown, nth: number) => boolean} whether the bit of the nth is set */

@@ -50,13 +50,35 @@ impl Pace {
         Self { span, ahead, behind }
     }
 
-    /// Where something will be: as far on as it moved, but not out of its cell.
-    pub(super) fn predict(&self, cell: Cell, from: &Thing, moved: &Movement) -> (i32, i32) {
+    /// Where something will be: as far on as it moved, slowed by friction, but not out of its cell.
+    pub(super) fn predict(&self, cell: Cell, class: Class, from: &Thing, moved: &Movement) -> (i32, i32) {
+        if (moved.x, moved.y) == (0, 0) {
+            return (from.x.into(), from.y.into());
+        }
         let (column, row) = column_and_row(cell);
+        // From the middle of the movement until the middle of what follows it.
+        let lost = self.slowing(class, moved) * (self.ahead + self.behind) / 2;
+        let part = i64::from(256 - lost.min(256)) * i64::from(self.ahead);
         let on = |at: u16, moved: i32, index: i32| {
-            (i32::from(at) + moved * self.ahead / self.behind).clamp(index << 12, index << 12 | 0xfff)
+            let moved = (i64::from(moved) * part / (256 * i64::from(self.behind))) as i32;
+            (i32::from(at) + moved).clamp(index << 12, index << 12 | 0xfff)
         };
         (on(from.x, moved.x, column), on(from.y, moved.y, row))
+    }
+}
+
+impl Pace {
+    /// What part of its speed something loses in a tick, in 1/256. Drones have thrust against it.
+    fn slowing(&self, class: Class, moved: &Movement) -> i32 {
+        match class {
+            Class::Drone => 0,
+            Class::Grenade => 16,
+            Class::Body => {
+                let square = i64::from(moved.x).pow(2) + i64::from(moved.y).pow(2);
+                let speed = square.isqrt() as i32 / self.behind;
+                11 + 224 / speed.max(1)
+            }
+        }
     }
 }
 
@@ -158,7 +180,7 @@ fn moved(
     let class = Class::of(key);
     let before = base.movement(before);
     let circumstances = Circumstances { class, span: pace.span, predicted: before.length() };
-    let (x, y) = pace.predict(cell, base, &before);
+    let (x, y) = pace.predict(cell, class, base, &before);
     let (rest_x, rest_y) = (i32::from(now.x) - x, i32::from(now.y) - y);
     let as_predicted =
         (rest_x, rest_y) == (0, 0) && (now.aim, now.hp, now.mark) == (base.aim, base.hp, base.mark);

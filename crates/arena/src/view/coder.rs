@@ -1,8 +1,8 @@
 //! A binary range coder: bits whose odds both sides know, in fewer bytes than bits.
 //!
 //! The interval from `low` to `high` is cut for each bit in proportion to its odds, and the part of the bit is kept. Bytes
-//! in which both ends agree go out. At the end as few bytes as tell the interval are written; a reader takes zeros for
-//! what is beyond the end, so zeros there are not written at all.
+//! in which both ends agree go out. At the end as few bytes are written as are within the interval whatever follows them; a
+//! reader knows the interval too, so it knows where the end is, and nobody has to say it.
 
 use alloc::vec::Vec;
 
@@ -26,7 +26,6 @@ pub(super) trait Sink {
 pub(super) struct Encoder<'a> {
     out: &'a mut Vec<u8>,
     odds: &'a [Odds],
-    from: usize,
     low: u32,
     high: u32,
 }
@@ -34,12 +33,11 @@ pub(super) struct Encoder<'a> {
 impl<'a> Encoder<'a> {
     /// Begins at the end of `out`.
     pub(super) fn new(out: &'a mut Vec<u8>, odds: &'a [Odds]) -> Self {
-        let from = out.len();
-        Self { out, odds, from, low: 0, high: u32::MAX }
+        Self { out, odds, low: 0, high: u32::MAX }
     }
 
     fn put(&mut self, odds: Odds, bit: bool) {
-        let middle = self.low + (self.high - self.low >> 12) * u32::from(odds);
+        let middle = self.low + ((self.high - self.low) >> 12) * u32::from(odds);
         if bit {
             self.high = middle;
         } else {
@@ -54,19 +52,21 @@ impl<'a> Encoder<'a> {
 
     /// Writes what is still needed to tell the interval.
     pub(super) fn finish(self) {
-        for bytes in 0..=4u32 {
-            let rest = u32::MAX.checked_shr(8 * bytes).unwrap_or(0);
-            // The first number from `low` on that ends in zeros.
-            let Some(value) = self.low.checked_add(rest).map(|sum| sum & !rest) else { continue };
-            if value <= self.high {
-                self.out.extend_from_slice(&value.to_be_bytes()[..bytes as usize]);
-                break;
-            }
-        }
-        while self.out.len() > self.from && self.out.last() == Some(&0) {
-            self.out.pop();
+        let (bytes, value) = end(self.low, self.high);
+        self.out.extend_from_slice(&value.to_be_bytes()[..bytes]);
+    }
+}
+
+/// The fewest bytes with which every number begins that lies within an interval, and the lowest such number.
+fn end(low: u32, high: u32) -> (usize, u32) {
+    for bytes in 0..4 {
+        let rest = u32::MAX >> (8 * bytes);
+        let first = low.checked_add(rest).map(|sum| sum & !rest);
+        if let Some(first) = first.filter(|first| first | rest <= high) {
+            return (bytes, first);
         }
     }
+    (4, low)
 }
 
 impl Sink for Encoder<'_> {
@@ -110,7 +110,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn get(&mut self, odds: Odds) -> bool {
-        let middle = self.low + (self.high - self.low >> 12) * u32::from(odds);
+        let middle = self.low + ((self.high - self.low) >> 12) * u32::from(odds);
         let bit = self.code <= middle;
         if bit {
             self.high = middle;
@@ -134,6 +134,12 @@ impl<'a> Decoder<'a> {
     pub(super) fn raw(&mut self, count: u32) -> u32 {
         (0..count).fold(0, |value, _| value << 1 | u32::from(self.get(EVEN)))
     }
+
+    /// How many bytes the encoder wrote for the bits that were read, if it wrote no more bits. More than there are, if they
+    /// are cut off.
+    pub(super) fn bytes_read(&self) -> usize {
+        self.at - 4 + end(self.low, self.high).0
+    }
 }
 
 #[cfg(test)]
@@ -155,22 +161,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(bits in proptest::collection::vec((0usize..4, any::<bool>()), 0..400)) {
-            let bytes = encoded(&bits);
+        fn what_was_written_is_read_whatever_follows(
+            bits in proptest::collection::vec((0usize..4, any::<bool>()), 0..400),
+            behind in proptest::collection::vec(any::<u8>(), 0..6),
+        ) {
+            let mut bytes = encoded(&bits);
+            let length = bytes.len();
+            bytes.extend_from_slice(&behind);
             let mut decoder = Decoder::new(&bytes, &TABLE);
             for (context, bit) in bits {
                 prop_assert_eq!(decoder.bit(context), bit);
             }
+            prop_assert_eq!(decoder.bytes_read(), length);
         }
     }
 
     #[test]
     fn likely_bits_cost_next_to_nothing_and_even_ones_a_bit() {
         assert_eq!(encoded(&[]).len(), 0);
-        assert_eq!(encoded(&[(3, true); 1000]).len(), 0, "a thousand sure bits are told by no byte at all");
+        assert_eq!(encoded(&[(3, true); 1000]).len(), 1, "a thousand sure bits are told by a byte");
         assert_eq!(encoded(&[(0, false); 1000]).len(), 1);
         let even: Vec<_> = (0..800).map(|nth| (2, nth % 3 == 0)).collect();
-        assert!((100..=101).contains(&encoded(&even).len()));
+        assert!((100..=102).contains(&encoded(&even).len()));
     }
 
     #[test]

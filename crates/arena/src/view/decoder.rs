@@ -8,6 +8,7 @@ use super::{
     cells::{CELL_COUNT, CellSet},
     frame::{Class, FIRST_BODY, FIRST_GRENADE, KEYS, Key, Thing, mark},
     introduction::Introduction,
+    own,
     pellets::NUMBERS,
     snapshot::section,
     told::{self, Cursor, Told},
@@ -264,22 +265,22 @@ impl Decoder {
                 }
                 continue;
             }
-            let length = cursor.varint()?;
-            let bytes = cursor.bytes(length as usize)?;
-            self.sizes.new_cells += if fresh.contains(cell) { bytes.len() } else { 0 };
-            self.cell(cell, bytes, fresh.contains(cell))?;
+            let length = self.cell(cell, cursor.0, fresh.contains(cell))?;
+            cursor.bytes(length)?;
+            self.sizes.new_cells += if fresh.contains(cell) { length } else { 0 };
         }
         Ok(())
     }
 
-    fn cell(&mut self, cell: Cell, bytes: &[u8], is_fresh: bool) -> Result<(), WireError> {
+    /// Reads a cell from the front of some bytes. Returns how many it has.
+    fn cell(&mut self, cell: Cell, bytes: &[u8], is_fresh: bool) -> Result<usize, WireError> {
         let mut content = core::mem::take(&mut self.scratch);
         content.clear();
         let held = &self.held[usize::from(cell)];
         let pace = Pace::new(held.before, held.tick, self.tick);
         let known = (!is_fresh).then_some((&held.members[..], pace));
         let around = Neighbours { held: &self.held, cells: &self.cells, snapshot: self.snapshots };
-        let since = unblob::read(bytes, cell, known, &around, &mut content)?;
+        let (since, length) = unblob::read(bytes, cell, known, &around, &mut content)?;
         let before = match since {
             Since::Nothing | Since::TickBefore => self.tick.wrapping_sub(1),
             Since::Last => held.tick,
@@ -289,7 +290,7 @@ impl Decoder {
         let held = &mut self.held[usize::from(cell)];
         held.former_behind = held.behind();
         (held.tick, held.before, held.updated) = (self.tick, before, self.snapshots);
-        if self.members > MEMBERS_MAX { Err(WireError("more things than there are")) } else { Ok(()) }
+        if self.members > MEMBERS_MAX { Err(WireError("more things than there are")) } else { Ok(length) }
     }
 
     /// Puts another content into a cell; what was there before is left in `content`.
@@ -425,6 +426,30 @@ impl Decoder {
         self.pellets.iter().flatten().filter(flies)
     }
 
+    /// A hash of what is known of cells, of one's own drone, of doors, dark rooms and gusts, and of scores: two decoders that
+    /// agree have the same. `docs/match-protocol.md` says how it is made.
+    #[must_use]
+    pub fn digest(&self) -> u32 {
+        let mut digest = Digest::new();
+        digest.add([self.tick, self.own.is_some().into()]);
+        self.own.iter().for_each(|own| digest.own(own));
+        digest.add([self.watched.unwrap_or(u8::MAX).into()]);
+        let world = &self.world;
+        digest.add(world.open_doors.iter().chain(&world.dark_rooms).map(|&bit| bit.into()));
+        for gust in &world.gusts {
+            digest.add([gust.room.into(), gust.force.x as u32, gust.force.y as u32]);
+        }
+        for (slot, line) in self.scores.iter().enumerate() {
+            digest.add(line.iter().flat_map(|line| core::iter::once(slot as u32).chain(*line)));
+        }
+        for cell in self.cells.iter() {
+            let held = &self.held[usize::from(cell)];
+            digest.add([cell.into(), held.tick]);
+            held.members.iter().for_each(|member| digest.member(member));
+        }
+        digest.0
+    }
+
     fn sightings(&self, class: Class) -> impl Iterator<Item = &Sighting> {
         let (first, count, _) = class.keys();
         self.seen[usize::from(first)..usize::from(first + count)].iter().flatten()
@@ -435,6 +460,37 @@ impl Decoder {
     pub(super) fn content(&self, cell: Cell) -> Option<(u32, &[Member])> {
         let held = &self.held[usize::from(cell)];
         self.cells.contains(cell).then_some((held.tick, &held.members[..]))
+    }
+}
+
+/// FNV-1a with 32 bits over little-endian words.
+struct Digest(u32);
+
+impl Digest {
+    fn new() -> Self {
+        Self(0x811c_9dc5)
+    }
+
+    fn add(&mut self, words: impl IntoIterator<Item = u32>) {
+        for byte in words.into_iter().flat_map(u32::to_le_bytes) {
+            self.0 = (self.0 ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        }
+    }
+
+    fn own(&mut self, own: &Drone) {
+        let (at, velocity) = (own.at, own.velocity);
+        self.add([own.colour as u32, at.x as u32, at.y as u32, velocity.x as u32, velocity.y as u32]);
+        self.add([own.aim.into(), own.hp.into()]);
+        self.add(own::waits(own).map(u32::from));
+        self.add(own::points(own));
+        self.add([own.scored_at]);
+    }
+
+    fn member(&mut self, member: &Member) {
+        let Member { key, thing, movement } = member;
+        let marks = thing.mark & !mark::THERE;
+        self.add([*key, thing.x, thing.y, thing.aim.into(), thing.hp.into(), marks].map(u32::from));
+        self.add([movement.x, movement.y, movement.turn.into()].map(|word: i32| word as u32));
     }
 }
 

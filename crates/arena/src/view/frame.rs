@@ -119,7 +119,7 @@ impl Thing {
     }
 
     fn drone(drone: &Drone, before: &Self) -> Self {
-        if drone.respawn > 0 {
+        if !drone.is_there() {
             return Self::default();
         }
         let shield = if drone.shield > 0 { mark::SHIELD } else { 0 };

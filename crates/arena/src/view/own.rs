@@ -36,7 +36,7 @@ pub(super) fn expected(drone: &Drone, ticks: u32) -> Drone {
 }
 
 /// What counts down, in the order in which it is sent.
-fn waits(drone: &Drone) -> [u16; 7] {
+pub(super) fn waits(drone: &Drone) -> [u16; 7] {
     [
         drone.respawn,
         drone.shield,

@@ -82,7 +82,7 @@ impl Shared {
         directions
     }
 
-    /// Appends a cell as a whole, behind its length.
+    /// Appends a cell as a whole.
     pub(super) fn put_whole(&self, cell: Cell, out: &mut Vec<u8>) {
         self.cache.borrow_mut().put(cell, Key::WHOLE, out, |encoder| {
             let now = self.history.latest();
@@ -90,7 +90,7 @@ impl Shared {
         });
     }
 
-    /// Appends a cell as a difference, behind its length.
+    /// Appends a cell as a difference.
     pub(super) fn put_difference(&self, cell: Cell, frames: &Difference<'_>, out: &mut Vec<u8>) {
         let key = Key { base: frames.base.tick, before: frames.before.tick, known: frames.known };
         self.cache.borrow_mut().put(cell, key, out, |encoder| blob::difference(encoder, cell, frames));
@@ -113,7 +113,6 @@ impl Key {
 #[derive(Debug)]
 struct Cache {
     bytes: Vec<u8>,
-    scratch: Vec<u8>,
     blobs: Vec<Cached>,
     /// Of each cell, the blob that was encoded last: its index and one; 0 for none.
     latest: [u16; 256],
@@ -132,7 +131,7 @@ struct Cached {
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { bytes: vec![], scratch: vec![], blobs: vec![], latest: [0; 256], sources: vec![vec![]; 256] }
+        Self { bytes: vec![], blobs: vec![], latest: [0; 256], sources: vec![vec![]; 256] }
     }
 }
 
@@ -153,13 +152,10 @@ impl Cache {
             }
             at = cached.earlier;
         }
-        self.scratch.clear();
-        let mut encoder = Encoder::new(&mut self.scratch, &ODDS);
+        let from = self.bytes.len();
+        let mut encoder = Encoder::new(&mut self.bytes, &ODDS);
         encode(&mut encoder);
         encoder.finish();
-        let from = self.bytes.len();
-        put_varint(self.scratch.len() as u32, &mut self.bytes);
-        self.bytes.extend_from_slice(&self.scratch);
         out.extend_from_slice(&self.bytes[from..]);
         // With 256 receivers and 256 cells there are fewer than 65,535 blobs; if not, they are encoded anew.
         if self.blobs.len() < usize::from(u16::MAX) - 1 {

@@ -1,10 +1,6 @@
 //! Whole matches, seen through the wire: what clients make of their snapshots is what the server had.
 
-use super::{
-    Cadence, Decoder, Shared, View,
-    frame::Thing,
-    introduce, write,
-};
+use super::{Cadence, Decoder, Shared, View, frame::Thing, introduce, write};
 use crate::{
     arena::Arena,
     bot,

@@ -37,19 +37,19 @@ pub(super) enum Since {
     Last,
 }
 
-/// Reads a blob of a cell into `out`, by key. `held` is what the receiver has of it, `None` if nothing; `pace` is how a
-/// receiver predicts that got the cell when it got it.
+/// Reads a blob of a cell from the front of `bytes` into `out`, by key. `held` is what the receiver has of it, `None` if nothing; `pace` is how a
+/// receiver predicts that got the cell when it got it. Returns how many bytes the blob has, which may be more than there are.
 pub(super) fn read(
     bytes: &[u8],
     cell: Cell,
     held: Option<(&[Member], Pace)>,
     around: &impl Around,
     out: &mut Vec<Member>,
-) -> Result<Since, WireError> {
+) -> Result<(Since, usize), WireError> {
     let mut reader = Reader { bits: coder::Decoder::new(bytes, &ODDS), cell, pace: Pace::new(0, 1, 2) };
     if reader.bits.bit(symbols::WHOLE) {
         reader.whole(out)?;
-        return Ok(Since::Nothing);
+        return Ok((Since::Nothing, reader.bits.bytes_read()));
     }
     let (members, pace) = held.ok_or(WireError("a difference to a cell that the receiver does not have"))?;
     let mut since = Since::TickBefore;
@@ -76,7 +76,7 @@ pub(super) fn read(
         }
     }
     out.sort_unstable_by_key(|member| member.key);
-    Ok(since)
+    Ok((since, reader.bits.bytes_read()))
 }
 
 struct Reader<'a> {
@@ -132,7 +132,7 @@ impl Reader<'_> {
         if differs && may_be_gone && self.bits.bit(symbols::GONE + class as usize) {
             return Ok(None);
         }
-        let (mut x, mut y) = pace.predict(self.cell, base, before);
+        let (mut x, mut y) = pace.predict(self.cell, class, base, before);
         let mut thing = *base;
         if differs {
             let along = circumstances.along();
