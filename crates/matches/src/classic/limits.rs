@@ -37,6 +37,6 @@ pub const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Resets of one game. Answer: 429 with the time to wait.
-pub const RESETS: Rate = Rate { per_second: 1, burst: 5 };
+pub const RESETS: Rate = Rate { per_second: 1, burst: 20 };
 
 const _: () = assert!(MESSAGE_BYTES_MAX <= FRAME_BYTES_MAX && NAME_BYTES_MAX < MESSAGE_BYTES_MAX);

@@ -11,11 +11,10 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Tries all pairs.
-pub(super) fn run(tree: &Tree) -> Result<Table, String> {
-    let peers = Peers::install(tree)?;
+pub(super) fn run(tree: &Tree, peers: &Peers<'_>) -> Result<Table, String> {
     let mut table = Table::default();
-    our_server(tree, &peers, &mut table)?;
-    our_client(tree, &peers, &mut table)?;
+    our_server(tree, peers, &mut table)?;
+    our_client(tree, peers, &mut table)?;
     Ok(table)
 }
 
