@@ -25,7 +25,7 @@ pub(crate) fn sdk(tree: &Tree) -> Outcome {
     }
 }
 
-/// The page in a real browser against the real server, from end to end. Pictures of it land in `target/ci/screenshots`.
+/// The pages in a real browser against the real server, from end to end. Pictures of them land in `target/ci/screenshots`.
 pub(crate) fn browser(tree: &Tree) -> Outcome {
     let log = "browser";
     install::npm(tree, log, "web")?;
@@ -33,18 +33,20 @@ pub(crate) fn browser(tree: &Tree) -> Outcome {
     let node = Node::start(tree, log, &[])?;
     let screenshots = tree.work.join("screenshots");
     let _ = std::fs::remove_dir_all(&screenshots);
-    Job::new(tree, log, "npm")
-        .args(["run", "--silent", "test:browser"])
-        .directory("web")
-        .env("STOA_URL", format!("http://{}/", node.address))
-        .env("STOA_CHROMIUM", chromium)
-        .env("STOA_SCREENSHOTS", &screenshots)
-        .deadline(Duration::from_secs(10 * 60))
-        .run()?;
+    for script in ["test:browser", "test:classic"] {
+        Job::new(tree, log, "npm")
+            .args(["run", "--silent", script])
+            .directory("web")
+            .env("STOA_URL", format!("http://{}/", node.address))
+            .env("STOA_CHROMIUM", &chromium)
+            .env("STOA_SCREENSHOTS", &screenshots)
+            .deadline(Duration::from_secs(10 * 60))
+            .run()?;
+    }
     over_http2(tree, log)?;
     let text = std::fs::read_to_string(tree.log(log)).unwrap_or_default();
-    let sum = text.lines().rev().find(|line| line.ends_with(" failed")).unwrap_or("no sum");
-    Done::passed(format!("{sum}; the page over HTTP/2; pictures in {}", screenshots.display()))
+    let sums: Vec<&str> = text.lines().filter(|line| line.ends_with(" failed")).collect();
+    Done::passed(format!("{}; the page over HTTP/2; pictures in {}", sums.join(", "), screenshots.display()))
 }
 
 /// The page comes over HTTP/2, and so do its WebSockets.

@@ -10,6 +10,7 @@
 #![allow(unreachable_pub, reason = "the modules of one test program")]
 
 mod defects;
+mod document;
 mod hostile;
 mod messages;
 mod properties;
