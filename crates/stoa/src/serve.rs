@@ -140,6 +140,7 @@ fn greet(addresses: &Addresses) {
         for address in addresses {
             say(&format!("page       {http}://{address}/"));
             say(&format!("WebSocket  {ws}://{address}{}", chat::protocol::PATH));
+            say(&format!("classic    {http}://{address}/classic"));
         }
     }
     if let Some(admin) = addresses.admin {
