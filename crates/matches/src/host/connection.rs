@@ -118,7 +118,9 @@ impl Connection {
 
     pub(super) fn notify(&mut self, kind: Notice, text: &str) {
         if self.notices.len() >= NOTICES_MAX {
-            self.notices.pop_front();
+            // A client must learn that the match was restored, or it would misread what comes after it.
+            let spare = self.notices.iter().position(|(kind, _)| *kind != Notice::Restored);
+            self.notices.remove(spare.unwrap_or(0));
         }
         self.notices.push_back((kind, text.into()));
     }

@@ -121,7 +121,7 @@ impl Host {
         let Some(table) = &mut self.tables[of] else { return };
         match table.game.join(slot, &profile) {
             Ok(()) => {
-                let mut place = self.new_place(now, profile, Some(wants.user), secret);
+                let mut place = self.new_place(now, of, profile, Some(wants.user), secret);
                 place.connection = Some(id);
                 self.occupy(of, slot, place);
                 self.attach(id, Seat::Player(slot), false);
@@ -152,7 +152,7 @@ impl Host {
                 if table.game.join(slot, &profile).is_err() {
                     return;
                 }
-                let place = self.new_place(now, profile, None, [0; SECRET_BYTES]);
+                let place = self.new_place(now, of, profile, None, [0; SECRET_BYTES]);
                 self.occupy(of, slot, place);
             } else {
                 return;
@@ -163,10 +163,14 @@ impl Host {
     fn new_place(
         &self,
         now: Duration,
+        of: MatchKey,
         profile: Profile,
         user: Option<Box<str>>,
         secret: [u8; SECRET_BYTES],
     ) -> Place {
+        // A game with many ticks in a second takes as many commands, and some more for clocks that differ.
+        let ticks_per_second = self.tables[of].as_ref().map_or(0, |table| table.entry.ticks_per_second);
+        let per_second = self.limits.commands_per_second.max(ticks_per_second * 5 / 4);
         Place {
             profile,
             user,
@@ -174,7 +178,7 @@ impl Host {
             connection: None,
             kept_until: None,
             is_leaving: false,
-            commands: Bucket::new(now, self.limits.commands_per_second, self.limits.commands_burst),
+            commands: Bucket::new(now, per_second, self.limits.commands_burst),
             margin: 0,
         }
     }

@@ -68,8 +68,9 @@ impl Host {
         self.counts.late_ticks += is_late;
         self.ladder_ticks.1 += is_late;
         self.settle_cost(of);
+        let before = self.tables[of].as_ref().map_or(0, |table| table.game.tick());
         let advanced = self.advance(now, of);
-        let is_new = self.judge(now, of, advanced);
+        let is_new = self.judge(now, of, before, advanced);
         self.record(of);
         let outcome = self.tables[of].as_ref().is_some_and(|table| table.game.outcome().is_some());
         if outcome {
@@ -113,8 +114,9 @@ impl Host {
         advanced
     }
 
-    /// What follows from a tick's fate. Returns whether there is something new to show.
-    fn judge(&mut self, now: Duration, of: MatchKey, advanced: Advanced) -> bool {
+    /// What follows from a tick's fate. `before` is the tick that was the latest. Returns whether there is something new to
+    /// show.
+    fn judge(&mut self, now: Duration, of: MatchKey, before: u32, advanced: Advanced) -> bool {
         let Some(table) = &mut self.tables[of] else { return false };
         self.counts.failures += u64::from(table.game.take_failures());
         match advanced {
@@ -126,15 +128,15 @@ impl Host {
             Advanced::Restoring => false,
             Advanced::Restored => {
                 self.counts.restored += 1;
-                let tick = table.game.tick();
+                let is_new = table.game.tick() > before;
                 for id in table.receivers.clone() {
                     if let Some(connection) = self.connections.get_mut(id) {
-                        connection.flow.begin(tick.saturating_sub(1));
+                        connection.flow.begin(before);
                         connection.is_due = false;
                     }
                 }
                 self.notify_all(of, Notice::Restored, "the match was restored after an error");
-                true
+                is_new
             }
             Advanced::Broken => {
                 self.counts.broken += 1;

@@ -300,9 +300,11 @@ impl<G: Game> Match for Running<G> {
         rewind: u8,
     ) -> Result<Result<(), Unfit>, BadMessage> {
         let next = self.tick + 1;
+        // These calls touch no match, so a panic here needs no restoring.
         let read = guard(|| G::command(command, rewind)).flatten();
         let command = read.ok_or(BadMessage("a command is none of this game"))?;
-        Ok(self.place(slot).map_or(Ok(()), |place| place.queue.push::<G>(next, tick, command)))
+        let Some(place) = self.place(slot) else { return Ok(Ok(())) };
+        guard(|| place.queue.push::<G>(next, tick, command)).ok_or(BadMessage("the game failed on a command"))
     }
 
     fn drive(&mut self, slot: Slot, entropy: u64) {
@@ -331,7 +333,9 @@ impl<G: Game> Match for Running<G> {
         let (tick, mut used) = (self.tick + 1, 0);
         for (slot, place) in self.places.iter_mut().enumerate() {
             if let Some(place) = place {
-                let (command, is_own) = place.queue.take::<G>(tick);
+                let taken = guard(|| place.queue.take::<G>(tick));
+                self.failures_untold += u32::from(taken.is_none());
+                let (command, is_own) = taken.unwrap_or_default();
                 used += u32::from(is_own);
                 self.inputs.push(Input { slot: slot as Slot, command });
             }

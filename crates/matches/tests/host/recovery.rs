@@ -1,9 +1,9 @@
 //! A match whose game panics comes back from its own log, alone.
 
-use crate::walk::{POISON, POISONOUS, Step};
+use crate::walk::{POISON, POISONOUS, POISONOUS_SIGHT, POISONOUS_WISH, Step};
 use crate::world::World;
 use matches::host::{Ending, Limits};
-use matches::wire::Notice;
+use matches::wire::{ClientMessage, Hello, Notice};
 use std::time::Duration;
 
 const PRESS: Step = Step { dx: 1, presses: 1, rewind: 0 };
@@ -104,4 +104,41 @@ fn a_long_log_is_replayed_in_pieces_between_the_ticks_of_others() {
     let ticks = world.clients[&bob].tick() - before;
     assert!((149..=151).contains(&ticks), "{ticks}");
     assert_eq!(world.host.stats().dropped_ticks, 0);
+}
+
+#[test]
+fn who_makes_the_game_panic_by_joining_does_not_get_in_and_the_match_goes_on() {
+    let (mut world, ann, _) = poisoned(0);
+    let eve = world.join_as("m", &Hello { wish: &[POISONOUS_WISH], ..Hello::default() });
+    let bob = world.join("m");
+    world.run_ticks(30);
+    assert_eq!(world.clients[&eve].closed.map(|(code, _)| code), Some(1011));
+    assert_eq!(world.clients[&ann].presses(), 33 + 200 + 1);
+    assert_eq!(world.clients[&bob].slot, Some(1), "who came after it got the place");
+    assert_eq!(world.host.stats().restored, 1);
+    finish_and_verify(world);
+}
+
+#[test]
+fn a_snapshot_that_panics_restores_the_match_and_all_views() {
+    let (mut world, ann, _) = poisoned(0);
+    world.run_ticks(3);
+    let watcher = world.join_as("m", &Hello { spectates: true, ..Hello::default() });
+    world.run_ticks(3);
+    poison(1);
+    world.say(watcher, &ClientMessage::Watch(&[POISONOUS_SIGHT]));
+    world.run_ticks(30);
+    let client = &world.clients[&watcher];
+    assert_eq!(
+        client.snapshots.last().map(|(_, body)| body[1]),
+        Some(POISONOUS_SIGHT),
+        "it is still watched"
+    );
+    for connection in [ann, watcher] {
+        let client = &world.clients[&connection];
+        assert!(matches!(client.notices[..], [(Notice::Restored, _)]));
+        assert_eq!(client.snapshots.iter().filter(|(_, body)| body[0] == 0).count(), 2);
+        assert_eq!(client.tick(), world.tick("m"));
+    }
+    finish_and_verify(world);
 }

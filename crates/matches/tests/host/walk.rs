@@ -15,6 +15,10 @@ thread_local! {
 
 /// A press that makes the game panic while [`POISON`] lasts.
 pub(crate) const POISONOUS: u8 = 200;
+/// A wish on which joining panics, after it has changed something.
+pub(crate) const POISONOUS_WISH: u8 = 254;
+/// What to watch so that the next snapshots panic while [`POISON`] lasts.
+pub(crate) const POISONOUS_SIGHT: u8 = 253;
 /// A wish that the game refuses.
 pub(crate) const UNWELCOME: u8 = 255;
 
@@ -59,6 +63,13 @@ pub(crate) struct Sight {
 
 fn use_time(time: Duration) {
     USED.with(|used| used.set(used.get() + time));
+}
+
+/// Whether there is poison left.
+fn drink() -> bool {
+    let left = POISON.with(Cell::get);
+    POISON.with(|poison| poison.set(left.saturating_sub(1)));
+    left > 0
 }
 
 impl Game for Walk {
@@ -116,6 +127,7 @@ impl Game for Walk {
             return Err(Refusal("this player is unwelcome".into()));
         }
         self.walkers[usize::from(slot)] = Walker { is_there: true, ..Walker::default() };
+        assert!(profile.wish.first() != Some(&POISONOUS_WISH), "poisoned, in the middle of joining");
         Ok(())
     }
 
@@ -135,9 +147,7 @@ impl Game for Walk {
             walker.rewind_max = walker.rewind_max.max(input.command.rewind);
             let word = u64::from(input.command.dx as u8) | u64::from(input.command.presses) << 8;
             walker.commands_hash = walker.commands_hash.wrapping_mul(31).wrapping_add(word);
-            let is_poisoned = input.command.presses == POISONOUS && POISON.with(Cell::get) > 0;
-            if is_poisoned {
-                POISON.with(|left| left.set(left.get() - 1));
+            if input.command.presses == POISONOUS && drink() {
                 panic!("poisoned, in the middle of a step");
             }
         }
@@ -213,6 +223,9 @@ impl Game for Walk {
 
     /// 0 at the beginning of a view and 1 after it, what is watched, and what the walker of this place knows of itself.
     fn snapshot(&self, view: &mut Sight, _: Rate, out: &mut Vec<u8>) {
+        if view.what == POISONOUS_SIGHT && drink() {
+            panic!("poisoned, in the middle of a snapshot");
+        }
         out.extend_from_slice(&[u8::from(view.has_begun), view.what]);
         view.has_begun = true;
         if let Seat::Player(slot) = view.seat {
