@@ -1,7 +1,7 @@
 //! Recordings of matches: `docs/replay-format.md` as code.
 //!
 //! A match is its setup and what its players did. [`Writer`] puts that into chunks, [`Reader`] takes a file apart and
-//! trusts nothing in it, [`Replay`] plays it again, and [`verify`] does so to the end and compares every hash.
+//! trusts nothing in it, [`Replay`] plays it again, and [`verify()`] does so to the end and compares every hash.
 
 mod format;
 mod reader;
