@@ -11,17 +11,17 @@ use crate::{
 };
 
 /// How far somebody sees, in units, and how much of that stays in a dark room.
-const RADIUS: i32 = VIEW_RADIUS / UNIT;
+pub(super) const RADIUS: i32 = VIEW_RADIUS / UNIT;
 /// What is seen already stays in sight until it is this much farther away, in units, so that who walks along an edge does
 /// not make cells come and go.
-const RADIUS_SLACK: i32 = 64;
+pub(super) const RADIUS_SLACK: i32 = 64;
 /// Nothing farther away than this is ever sent, in units.
 pub(super) const REACH_MAX: i32 = RADIUS + RADIUS_SLACK;
 /// Who is this near to a gap sees what can be seen from behind it: its drone is about to go through, and the message takes
 /// its time.
-const PEEK: Length = 48 * UNIT;
+pub(super) const PEEK: Length = 48 * UNIT;
 /// As for the radius.
-const PEEK_SLACK: Length = 32 * UNIT;
+pub(super) const PEEK_SLACK: Length = 32 * UNIT;
 
 /// Cells nearer than this are sent in each tick, in units.
 const NEAR: u32 = 288;
@@ -64,14 +64,21 @@ impl Light {
         let eye = super::cell_of(at);
         let mut through = *self.sight.from(eye);
         for side in [Side::Right, Side::Below, Side::Left, Side::Above] {
-            if let Some(next) = self.peeks(map, eye, side, at, peek) {
+            let Some(next) = self.peeks(map, eye, side, at, peek) else { continue };
+            through = through.union(self.sight.from(next));
+            // Around the corner, too: who crosses one border there is as near to the other.
+            let turns = match side {
+                Side::Right | Side::Left => [Side::Below, Side::Above],
+                Side::Below | Side::Above => [Side::Right, Side::Left],
+            };
+            for next in turns.into_iter().filter_map(|side| self.peeks(map, next, side, at, peek)) {
                 through = through.union(self.sight.from(next));
             }
         }
         self.lit(eye, at, radius, through)
     }
 
-    /// The cell behind a side, if there is a gap that is near enough.
+    /// The cell behind a side of a cell, if there is a gap that is near enough to a place in it or beside it.
     fn peeks(&self, map: &Map, eye: Cell, side: Side, at: Vector, peek: Length) -> Option<Cell> {
         let (column, row) = column_and_row(eye);
         let (x, y) = (at.x - column * CELL, at.y - row * CELL);

@@ -7,6 +7,7 @@
 //! A match keeps one [`Shared`] and calls [`Shared::prepare`] after each step; each receiver has a [`View`], and [`write`]
 //! appends the body of a snapshot for it. `docs/match-protocol.md` has the bytes.
 
+mod audit;
 mod blob;
 mod cells;
 mod coder;
@@ -28,6 +29,7 @@ mod tests;
 mod told;
 mod unblob;
 
+pub use audit::may_see;
 pub use cells::{CellSet, cell_of};
 pub use decoder::{Decoder, EVENTS_MAX, MEMBERS_MAX, SeenBody, SeenDrone, SeenPellet, Sizes, WireError};
 pub use facts::{

@@ -129,6 +129,15 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_the_protocol_has_the_same_odds() {
+        let page = include_str!("../../../../docs/match-protocol.md");
+        let table =
+            page.split("The odds that a bit is 1").nth(1).and_then(|rest| rest.split("####").next()).unwrap();
+        let table: Vec<Odds> = table.split_whitespace().skip(8).map(|odds| odds.parse().unwrap()).collect();
+        assert_eq!(table, ODDS);
+    }
+
+    #[test]
     fn odds_fit_what_happens_in_matches() {
         let counts = count();
         let best = counts.odds();

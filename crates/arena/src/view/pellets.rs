@@ -134,7 +134,7 @@ impl Pellets {
 
 /// A pellet in nine bytes: number (12 bits) and bounces (2 bits), owner, place, direction (10 bits) and life (6 bits).
 fn record(pellet: &Pellet, out: &mut Vec<u8>) {
-    let number = pellet.id % NUMBERS as u16 | u16::from(pellet.bounces.min(3)) << 12;
+    let number = (pellet.id % NUMBERS as u16) | (u16::from(pellet.bounces.min(3)) << 12);
     let way = direction(pellet.velocity) | u16::from(pellet.life.min(63)) << 10;
     out.extend_from_slice(&number.to_le_bytes());
     out.push(pellet.owner);

@@ -114,7 +114,10 @@ impl Sight {
     }
 }
 
-/// A point in units, seen from the cell where the look begins: turned so that it always goes to the right and down.
+/// Parts of a unit in which lines are drawn.
+const PARTS: i32 = 16;
+
+/// A point in parts of units, seen from the cell where the look begins: turned so that it always goes to the right and down.
 type Point = (i32, i32);
 
 /// A look into one of the four quarters, on its way from gap to gap.
@@ -232,9 +235,11 @@ fn door(door_at: &[u8], cell: Cell, side: Side) -> u8 {
     door_at[side as usize * CELL_COUNT + usize::from(cell)]
 }
 
-/// The ends of a gap to the left and to the right of who goes through, in the middle of the border of a cell.
+/// The ends of a gap to the left and to the right of who goes through, in the middle of the border of a cell. They lie one
+/// part of a unit inside of the gap, so that nobody sees along a line that only touches walls.
 fn ends(across: usize, down: usize, is_across: bool, half: i32) -> (Point, Point) {
-    let cell = CELL / UNIT;
+    let half = half * PARTS - 1;
+    let cell = CELL / UNIT * PARTS;
     let (x, y) = (across as i32 * cell, down as i32 * cell);
     let middle = cell / 2;
     if is_across {
@@ -254,4 +259,53 @@ fn is_within_reach(across: usize, down: usize) -> bool {
     let gap = |cells: usize| (cells.saturating_sub(1) * (CELL / UNIT) as usize) as i32;
     let reach = super::interest::REACH_MAX;
     across <= FAR && down <= FAR && gap(across).pow(2) + gap(down).pow(2) <= reach * reach
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn no_house_has_more_doors_than_are_known() {
+        for seed in 0..200 {
+            let doors = Sight::new(&Map::new(&Config::new(seed, 256))).doors().len();
+            assert!(doors <= DOORS_MAX, "{doors} doors with seed {seed}");
+        }
+    }
+
+    #[test]
+    fn who_is_seen_sees() {
+        let map = Map::new(&Config::new(4, 256));
+        let mut sight = Sight::new(&map);
+        for tick in [0, 100, 200, 300] {
+            sight.update(&map, tick);
+            for cell in 0..=Cell::MAX {
+                assert!(sight.from(cell).contains(cell));
+                assert!(sight.from(cell).iter().all(|other| sight.from(other).contains(cell)), "cell {cell}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_door_that_shuts_hides_and_one_that_opens_shows() {
+        let map = Map::new(&Config::new(4, 256));
+        let mut sight = Sight::new(&map);
+        let mut seen_both = 0;
+        let doors = sight.doors().to_vec();
+        for &(cell, side) in &doors {
+            let next = cell + if side == Side::Right { 1 } else { CELLS as Cell };
+            let mut seen = [false; 2];
+            for tick in 0..600 {
+                sight.update(&map, tick);
+                let is_open = map.opening(cell, side, tick) > 0;
+                assert_eq!(sight.is_passable(&map, cell, side), is_open);
+                let is_seen = sight.from(cell).contains(next);
+                assert!(is_seen || !is_open, "the cell behind an open door is seen");
+                seen[usize::from(is_seen)] = true;
+            }
+            seen_both += usize::from(seen == [true; 2]);
+        }
+        assert!(seen_both * 2 > doors.len(), "behind most doors there is something to hide");
+    }
 }

@@ -1,15 +1,15 @@
 //! Whole matches, seen through the wire: what clients make of their snapshots is what the server had.
 
-use super::{Cadence, Decoder, Shared, View, frame::Thing, introduce, write};
+use super::{Cadence, CellSet, Decoder, Shared, Told, View, frame::Thing, introduce, write};
 use crate::{
     arena::Arena,
     bot,
     chance::Chance,
     config::Config,
-    model::{Command, Slot},
+    model::{Border, CELL, Command, Side, Slot, UNIT, Vector},
 };
 use proptest::prelude::*;
-use std::vec::Vec;
+use std::{vec, vec::Vec};
 
 /// A match of bots that has begun, and its shared part.
 pub(super) struct Match {
@@ -161,4 +161,166 @@ fn bodies_at_rest_cost_nothing() {
     );
     // Flags, an empty difference of the own drone, a bit for each cell.
     assert_eq!(receiver.bytes.len(), 2 + receiver.view.cells().len().div_ceil(8));
+}
+
+/// Every cell, pellet and event that a player is told of is one that it may see, as the audit finds it in its own way.
+fn audit(seed: u64, players: u16, from: u32, ticks: u32) {
+    let mut game = Match::new(seed, players);
+    while game.arena.tick() < from {
+        game.step();
+    }
+    game.shared = Shared::new(&game.arena);
+    let slots = [0, 1, 2, 3, 4, 5];
+    let mut receivers: Vec<Receiver> =
+        slots.iter().map(|&slot| Receiver::new(&game.arena, View::player(slot))).collect();
+    let (mut cells, mut things) = (0, 0);
+    for _ in 0..ticks {
+        game.step();
+        for (receiver, slot) in receivers.iter_mut().zip(slots) {
+            receiver.receive(&game, Cadence::Full);
+            let may_see = |cell| super::may_see(&game.arena, slot, cell);
+            let decoder = &receiver.decoder;
+            for cell in decoder.seen_cells().iter() {
+                assert!(may_see(cell), "tick {}: slot {slot} was told of cell {cell}", game.arena.tick());
+                cells += 1;
+            }
+            let told = decoder
+                .pellets()
+                .filter(|pellet| pellet.tick == game.arena.tick())
+                .map(|pellet| pellet.pellet.at);
+            let told = told
+                .chain(decoder.drones().map(|drone| drone.at))
+                .chain(decoder.bodies().map(|body| body.at));
+            for at in told {
+                assert!(decoder.seen_cells().contains(super::cell_of(at)));
+                things += 1;
+            }
+            for (_, event) in decoder.events() {
+                let places = match *event {
+                    Told::Rail { from, to, .. } => vec![from, to],
+                    Told::PelletEnd { at, .. } | Told::Blast { at, .. } | Told::Returned { at, .. } => {
+                        vec![at]
+                    }
+                    Told::Wrecked { at, .. } => at.into_iter().collect(),
+                    Told::Hurt { .. } | Told::Captured { .. } | Told::Set { .. } => vec![],
+                };
+                assert!(
+                    places.into_iter().all(|at| decoder.seen_cells().contains(super::cell_of(at))),
+                    "{event:?}"
+                );
+            }
+        }
+    }
+    assert!(cells > ticks as usize * 20 && things > ticks as usize * 20, "{cells} cells and {things} things");
+}
+
+#[test]
+fn m7_no_hidden_entity_is_ever_sent() {
+    audit(21, 48, 0, 400);
+}
+
+#[test]
+fn m7_no_hidden_entity_is_ever_sent_in_dark_rooms() {
+    audit(22, 24, 60 * 30 - 100, 300);
+}
+
+#[test]
+fn in_a_dark_room_one_sees_half_as_far() {
+    let arena = Arena::new(&Config::new(3, 256));
+    let light = |tick| super::interest::Light::new(arena.map(), tick);
+    let (before, after) = (light(0), light(1000 * 30));
+    let counts = |light: &super::interest::Light| -> usize {
+        let places = (0..=255u8).map(|cell| {
+            let (column, row) = super::cells::column_and_row(cell);
+            Vector { x: column * CELL + CELL / 2, y: row * CELL + CELL / 2 }
+        });
+        places.map(|at| light.seen(arena.map(), at, &CellSet::new()).len()).sum()
+    };
+    let (lit, dark) = (counts(&before), counts(&after));
+    assert!(
+        after.dark.len() > before.dark.len() && dark * 2 < lit,
+        "{lit} cells in the light, {dark} in the dark"
+    );
+}
+
+#[test]
+fn who_walks_along_a_border_does_not_make_cells_come_and_go() {
+    let arena = Arena::new(&Config::new(3, 256));
+    let light = super::interest::Light::new(arena.map(), 100);
+    for cell in 0..=254u8 {
+        let (column, row) = super::cells::column_and_row(cell);
+        let at = |step: i32| Vector {
+            x: (column + 1) * CELL + (step % 2 * 2 - 1) * 8 * UNIT,
+            y: row * CELL + step * 2 * UNIT,
+        };
+        let mut held = CellSet::new();
+        let mut changes = 0;
+        for step in 0..60 {
+            let seen = light.seen(arena.map(), at(step), &held);
+            changes += usize::from(step > 0 && seen != held);
+            held = seen;
+        }
+        // From a wall to the open side of it there is another view; through a wall nobody walks.
+        let is_open = arena.map().border(cell, Side::Right) == Border::Open;
+        assert!(!is_open || changes <= 6, "{changes} changes in 60 ticks beside cell {cell}");
+    }
+}
+
+#[test]
+fn cells_are_encoded_once_for_all_who_had_the_same() {
+    let mut game = Match::new(12, 32);
+    let mut alone = Receiver::new(&game.arena, View::spectator());
+    let mut crowd: Vec<Receiver> = (0..20).map(|_| Receiver::new(&game.arena, View::spectator())).collect();
+    for _ in 0..200 {
+        game.step();
+        alone.receive(&game, Cadence::Full);
+        let encoded = game.shared.encoded_cells();
+        for receiver in &mut crowd {
+            receiver.receive(&game, Cadence::Full);
+            assert_eq!(receiver.bytes, alone.bytes);
+        }
+        assert_eq!(game.shared.encoded_cells(), encoded, "what one has got, twenty more get for nothing");
+    }
+}
+
+#[test]
+fn m11_a_player_in_a_full_arena_gets_less_than_twenty_kilobytes_in_a_second() {
+    let mut game = Match::new(13, 256);
+    let mut receivers: Vec<Receiver> =
+        (0..256).step_by(16).map(|slot| Receiver::new(&game.arena, View::player(slot as Slot))).collect();
+    for second in 0..6 {
+        let mut bytes = vec![0; receivers.len()];
+        for _ in 0..30 {
+            game.step();
+            for (sum, receiver) in bytes.iter_mut().zip(&mut receivers) {
+                receiver.receive(&game, Cadence::Full);
+                // The generic header, and what WebSocket, TLS, TCP and IP put around a message.
+                *sum += receiver.bytes.len() + 14 + 4 + 22 + 40;
+            }
+        }
+        let most = bytes.iter().max().unwrap();
+        assert!(*most < 20_000, "{most} bytes in second {second}");
+    }
+}
+
+#[test]
+fn m11_a_receiver_that_is_behind_gets_one_snapshot_that_is_no_larger_than_a_first_one() {
+    let mut game = Match::new(14, 64);
+    let mut receiver = Receiver::new(&game.arena, View::player(0));
+    game.step();
+    receiver.receive(&game, Cadence::Full);
+    for gap in [2, 5, 10, 20, 31, 100, 300] {
+        (0..gap).for_each(|_| game.step());
+        receiver.receive(&game, Cadence::Full);
+        let mut fresh = Receiver::new(&game.arena, View::player(0));
+        fresh.receive(&game, Cadence::Full);
+        // Events of the gap come on top: at most those of 32 ticks.
+        let sizes = receiver.decoder.sizes();
+        let most = fresh.bytes.len() + 32;
+        assert!(
+            sizes.cells + sizes.own + sizes.world + sizes.pellets <= most,
+            "{sizes:?}, a first one has {most}"
+        );
+        assert!(sizes.events < 8_000, "{sizes:?}");
+    }
 }
