@@ -70,7 +70,7 @@ impl Host {
             (_, ClientMessage::Hello(_)) => {
                 self.close(now, id, close::BAD_MESSAGE, "hello came a second time")
             }
-            (_, ClientMessage::Ping { time }) => {
+            (Phase::Playing(_) | Phase::Watching, ClientMessage::Ping { time }) => {
                 connection.ping = Some(*time);
                 self.wake(id);
             }
@@ -92,7 +92,7 @@ impl Host {
                 self.close(now, id, close::DONE, "left");
             }
             // What a client says before it is welcome, or to watch while it plays, changes nothing.
-            (_, ClientMessage::Input(_) | ClientMessage::Watch(_)) => {}
+            (_, ClientMessage::Input(_) | ClientMessage::Watch(_) | ClientMessage::Ping { .. }) => {}
         }
     }
 
