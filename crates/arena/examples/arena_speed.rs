@@ -1,4 +1,5 @@
-//! How long a tick of a full arena takes: 256 drones, 500 pieces of furniture, 2,000 pellets.
+//! How long a tick of a full arena takes: 256 drones, 500 pieces of furniture, and as many pellets as bots fire, as players fire who
+//! never let go of their triggers, and 2,000 at any time.
 //!
 //! ```sh
 //! cargo run --release -p arena --example arena_speed [TICKS]
@@ -8,25 +9,34 @@
 use arena::{
     Arena, Config, bot,
     chance::Chance,
-    model::{Command, Slot, buttons},
+    model::{Command, Slot, TURN, buttons},
 };
 use std::time::{Duration, Instant};
 
-/// The median and the slowest hundredth of some durations.
-fn spread(mut all: Vec<Duration>) -> (Duration, Duration) {
-    all.sort_unstable();
-    (all[all.len() / 2], all[all.len() * 99 / 100])
+/// What a tick is measured with.
+#[derive(Clone, Copy, PartialEq)]
+enum Load {
+    Bots,
+    Triggers,
+    Pellets,
 }
+
+/// Pellets in flight for [`Load::Pellets`].
+const PELLETS: u16 = 2_000;
+/// A pellet and a grenade in a keyframe, in bytes.
+const SAVED_PELLET: usize = 21;
+const SAVED_GRENADE: usize = 20;
 
 fn main() {
     let ticks = std::env::args().nth(1).and_then(|ticks| ticks.parse().ok()).unwrap_or(3_000);
-    for (title, is_wild) in [("bots that play", false), ("everybody fires all the time", true)] {
-        measure(title, ticks, is_wild);
-    }
+    measure("bots that play", ticks, Load::Bots);
+    measure("everybody fires all the time", ticks, Load::Triggers);
+    measure("2,000 pellets in flight", ticks, Load::Pellets);
 }
 
-fn measure(title: &str, ticks: usize, is_wild: bool) {
-    let mut arena = Arena::new(&Config { minutes: 60, ..Config::new(1, 256) });
+fn measure(title: &str, ticks: usize, load: Load) {
+    let config = Config { minutes: 60, ..Config::new(1, 256) };
+    let mut arena = Arena::new(&config);
     for slot in 0..=Slot::MAX {
         if arena.join(slot, None, true).is_err() {
             println!("slot {slot} is not free");
@@ -37,11 +47,16 @@ fn measure(title: &str, ticks: usize, is_wild: bool) {
     let (mut pellets, mut pellets_most, mut hash) = (0, 0, 0);
     let mut commands: Vec<(Slot, Command)> = Vec::new();
     for _ in 0..ticks {
+        if load == Load::Pellets {
+            arena = with_pellets(&config, &arena, &mut chance);
+        }
+        pellets += arena.pellets().len();
+        pellets_most = pellets_most.max(arena.pellets().len());
         let began = Instant::now();
         commands.clear();
         for slot in 0..=Slot::MAX {
             let mut command = bot::think(&arena, slot, u64::from(chance.next()));
-            if is_wild {
+            if load == Load::Triggers {
                 command.buttons |= buttons::PELLET | buttons::RAIL | buttons::GRENADE | buttons::DASH;
             }
             commands.push((slot, command));
@@ -53,8 +68,6 @@ fn measure(title: &str, ticks: usize, is_wild: bool) {
         hashing.push(stepped.elapsed());
         stepping.push(stepped - thought);
         thinking.push(thought - began);
-        pellets += arena.pellets().len();
-        pellets_most = pellets_most.max(arena.pellets().len());
     }
     println!("{title}: {ticks} ticks, {} pellets on average, {pellets_most} at most", pellets / ticks);
     for (what, (median, slow)) in
@@ -65,6 +78,39 @@ fn measure(title: &str, ticks: usize, is_wild: bool) {
     let mut saved = Vec::new();
     arena.save(&mut saved);
     println!("  keyframe {} bytes, hash {hash:016x}", saved.len());
+}
+
+/// The same arena with [`PELLETS`] pellets, spread over the house in all directions. Its keyframe is edited, for there is no other way to
+/// put something into an arena.
+fn with_pellets(config: &Config, arena: &Arena, chance: &mut Chance) -> Arena {
+    let mut saved = Vec::new();
+    arena.save(&mut saved);
+    let grenades = saved.split_off(saved.len() - arena.grenades().len() * SAVED_GRENADE - 2);
+    saved.truncate(saved.len() - arena.pellets().len() * SAVED_PELLET - 2);
+    saved.extend_from_slice(&PELLETS.to_le_bytes());
+    let side = arena.map().house_side() as u32;
+    for id in 0..PELLETS {
+        let velocity = arena::angle::along(chance.below(TURN) as u16, arena::model::PELLET_SPEED);
+        let place = [chance.below(side), chance.below(side), velocity.x as u32, velocity.y as u32];
+        saved.extend_from_slice(&id.to_le_bytes());
+        saved.push(id as u8);
+        place.iter().for_each(|word| saved.extend_from_slice(&word.to_le_bytes()));
+        saved.extend_from_slice(&[30, 2]);
+    }
+    saved.extend_from_slice(&grenades);
+    match Arena::load(config, &saved) {
+        Ok(loaded) => loaded,
+        Err(why) => {
+            println!("{why}");
+            arena.clone()
+        }
+    }
+}
+
+/// The median and the slowest hundredth of some durations.
+fn spread(mut all: Vec<Duration>) -> (Duration, Duration) {
+    all.sort_unstable();
+    (all[all.len() / 2], all[all.len() * 99 / 100])
 }
 
 fn micros(duration: Duration) -> f64 {
