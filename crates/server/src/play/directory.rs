@@ -152,6 +152,11 @@ impl Directory {
         public.map(|(id, entry)| (id.clone(), entry.clone())).collect()
     }
 
+    /// The worker that has a match.
+    pub(super) fn worker_of(&self, id: &MatchId) -> Option<u16> {
+        self.lock().matches.get(id).map(|entry| entry.worker)
+    }
+
     /// Whether a match of that name runs.
     pub(super) fn has(&self, id: &MatchId) -> bool {
         self.lock().matches.contains_key(id)

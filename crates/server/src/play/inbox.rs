@@ -22,6 +22,8 @@ pub(crate) enum Order {
         /// What came of it.
         answer: oneshot::Sender<Result<(), CreateError>>,
     },
+    /// End a match without a result.
+    Close(MatchId),
 }
 
 /// Everything that came since the last time.

@@ -8,20 +8,24 @@
 //!
 //! `worker` carries out what one worker's [`Host`](matches::Host) wants; `endpoint` is one connection; `pipe` and `inbox` bring
 //! messages from worker to worker; `directory` knows which worker has which match; `lobby` is the HTTP side; `timer` wakes
-//! a worker in time for a tick; `recorder` is the thread that writes recordings.
+//! a worker in time for a tick; `recorder` is the thread that writes recordings; `finding` is matchmaking and ratings.
 
+mod answers;
 mod directory;
 mod endpoint;
+mod finding;
 mod inbox;
 pub(crate) mod lobby;
 mod metrics;
 mod pipe;
 mod recorder;
 mod timer;
+mod wish;
 mod worker;
 
 pub(crate) use directory::Directory;
 pub use endpoint::MatchEndpoint;
+pub(crate) use finding::Finding;
 pub(crate) use inbox::Inbox;
 pub(crate) use metrics::{Gauges, page};
 pub(crate) use recorder::Recorder;
@@ -81,6 +85,7 @@ pub(crate) struct Play {
     pub(crate) inboxes: Vec<Arc<Inbox>>,
     pub(crate) gauges: Vec<Gauges>,
     pub(crate) recorder: Option<Recorder>,
+    pub(crate) finding: Finding,
 }
 
 impl Play {
@@ -96,6 +101,7 @@ impl Play {
             inboxes: (0..workers).map(|_| Arc::default()).collect(),
             gauges: (0..workers).map(|_| Gauges::default()).collect(),
             recorder,
+            finding: Finding::new(&config, workers),
             config,
         })
     }

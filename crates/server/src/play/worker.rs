@@ -3,9 +3,10 @@
 use super::inbox::{Arrived, Order};
 use super::pipe::{Pipe, Up};
 use super::timer::TickTimer;
-use super::{EMPTY_MATCH_SECONDS, Play};
+use super::{EMPTY_MATCH_SECONDS, Play, finding};
 use crate::auth::Occasion;
 use crate::worker::Shared;
+use chat::ids::UserId;
 use matches::Host;
 use matches::host::{AuthError, Effect, Identity, OpenError, Sink};
 use matches::ids::{ConnectionId, MatchId};
@@ -13,6 +14,7 @@ use matches::wire::close;
 use net::Wake;
 use slab::Slab;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +35,10 @@ pub(crate) struct PlayWorker {
     index: u16,
     shared: Arc<Shared>,
     host: RefCell<Host>,
-    /// How to reach each connection of a match here, by the slot in its id.
-    routes: RefCell<Vec<Option<(ConnectionId, Route)>>>,
+    /// The connections of matches here, by the slot in their ids.
+    known: RefCell<Vec<Option<Known>>>,
+    /// How many connections a user has in a match here.
+    people: RefCell<BTreeMap<(MatchId, UserId), u32>>,
     /// Connections here whose match is on another worker.
     carried: RefCell<Slab<Wake>>,
     /// What other workers have to be told, by worker.
@@ -44,7 +48,17 @@ pub(crate) struct PlayWorker {
     timer_at: Cell<Option<Duration>>,
 }
 
+/// A connection of a match here.
+struct Known {
+    connection: ConnectionId,
+    id: MatchId,
+    /// Once it is proved.
+    user: Option<UserId>,
+    route: Route,
+}
+
 /// How a connection is reached.
+#[derive(Clone)]
 enum Route {
     /// It is on this worker.
     Here(Wake),
@@ -72,7 +86,8 @@ impl PlayWorker {
             index,
             shared: Arc::clone(shared),
             host: RefCell::new(host),
-            routes: RefCell::default(),
+            known: RefCell::default(),
+            people: RefCell::default(),
             carried: RefCell::default(),
             news: RefCell::new(shared.play.inboxes.iter().map(|_| News::default()).collect()),
             news_came: Notify::new(),
@@ -80,6 +95,9 @@ impl PlayWorker {
             timer_at: Cell::new(None),
         });
         OF_THREAD.set(Some(Rc::clone(&worker)));
+        if index == 0 {
+            drop(tokio::task::spawn_local(finding::run(Arc::clone(shared))));
+        }
         drop(tokio::task::spawn_local(Rc::clone(&worker).run()));
         worker
     }
@@ -109,7 +127,7 @@ impl PlayWorker {
         // The match may have been ordered a moment ago.
         self.take_arrived();
         let connection = self.host.borrow_mut().open(net::now(), id, entropy)?;
-        self.set_route(connection, Some(Route::Here(wake)));
+        self.enlist(connection, id, Route::Here(wake));
         self.carry_out();
         Ok(connection)
     }
@@ -131,27 +149,52 @@ impl PlayWorker {
 
     /// A connection is gone, wherever it was.
     pub(super) fn closed(&self, connection: ConnectionId) {
-        self.set_route(connection, None);
+        self.delist(connection);
         self.host.borrow_mut().closed(net::now(), connection);
         self.carry_out();
     }
 
-    fn set_route(&self, connection: ConnectionId, route: Option<Route>) {
-        let mut routes = self.routes.borrow_mut();
+    fn enlist(&self, connection: ConnectionId, id: &MatchId, route: Route) {
+        let mut known = self.known.borrow_mut();
         let slot = connection as u32 as usize;
-        match route {
-            Some(route) => {
-                if routes.len() <= slot {
-                    routes.resize_with(slot + 1, || None);
-                }
-                routes[slot] = Some((connection, route));
-            }
-            None => {
-                if let Some(known) = routes.get_mut(slot) {
-                    drop(known.take_if(|(known, _)| *known == connection));
-                }
-            }
+        if known.len() <= slot {
+            known.resize_with(slot + 1, || None);
         }
+        known[slot] = Some(Known { connection, id: id.clone(), user: None, route });
+    }
+
+    fn delist(&self, connection: ConnectionId) {
+        let slot = connection as u32 as usize;
+        let taken = self
+            .known
+            .borrow_mut()
+            .get_mut(slot)
+            .and_then(|known| known.take_if(|known| known.connection == connection));
+        let Some(Known { id, user: Some(user), .. }) = taken else { return };
+        let person = (id, user);
+        let mut people = self.people.borrow_mut();
+        let left = people.get(&person).map_or(0, |count| count.saturating_sub(1));
+        if left > 0 {
+            people.insert(person, left);
+        } else if people.remove(&person).is_some() {
+            finding::left(&self.shared, &person.0, &person.1);
+        }
+    }
+
+    /// A connection has proved whose it is.
+    fn is_of(&self, connection: ConnectionId, user: &UserId) {
+        let mut known = self.known.borrow_mut();
+        let found = known.get_mut(connection as u32 as usize).and_then(Option::as_mut);
+        let Some(found) = found.filter(|found| found.connection == connection) else { return };
+        found.user = Some(user.clone());
+        *self.people.borrow_mut().entry((found.id.clone(), user.clone())).or_default() += 1;
+        finding::arrived(&self.shared, &found.id, user);
+    }
+
+    fn route(&self, connection: ConnectionId) -> Option<Route> {
+        let known = self.known.borrow();
+        let found = known.get(connection as u32 as usize)?.as_ref()?;
+        (found.connection == connection).then(|| found.route.clone())
     }
 
     // === connections here, matches elsewhere ===
@@ -229,6 +272,9 @@ impl PlayWorker {
                 // Whoever ordered it may have gone; then the match ends because nobody is there.
                 let _ = answer.send(created);
             }
+            Order::Close(id) => {
+                self.host.borrow_mut().close_match(net::now(), &id);
+            }
         }
     }
 
@@ -264,7 +310,7 @@ impl PlayWorker {
         match opened {
             Ok(connection) => {
                 pipe.name(connection);
-                self.set_route(connection, Some(Route::There(Arc::clone(pipe))));
+                self.enlist(connection, &pipe.id, Route::There(Arc::clone(pipe)));
                 Some(connection)
             }
             Err(error) => {
@@ -296,25 +342,16 @@ impl PlayWorker {
 
     fn carry_out_one(&self, effect: Effect) {
         match effect {
-            Effect::Wake(connection) => {
-                let there = match self.routes.borrow().get(connection as u32 as usize) {
-                    Some(Some((known, Route::Here(wake)))) if *known == connection => return wake.wake(),
-                    Some(Some((known, Route::There(pipe)))) if *known == connection => Arc::clone(pipe),
-                    _ => return,
-                };
-                self.transmit_into(&there, connection);
-            }
+            Effect::Wake(connection) => match self.route(connection) {
+                Some(Route::Here(wake)) => wake.wake(),
+                Some(Route::There(pipe)) => self.transmit_into(&pipe, connection),
+                None => {}
+            },
             Effect::Close { connection, code, reason } => {
                 let code = CloseCode::new(code).unwrap_or(CloseCode::INTERNAL_ERROR);
-                match self.routes.borrow().get(connection as u32 as usize) {
-                    Some(Some((known, Route::Here(wake)))) if *known == connection => {
-                        wake.close(code, reason)
-                    }
-                    Some(Some((known, Route::There(pipe)))) if *known == connection => {
-                        if pipe.close(code, reason) {
-                            self.tell_carrier(pipe);
-                        }
-                    }
+                match self.route(connection) {
+                    Some(Route::Here(wake)) => wake.close(code, reason),
+                    Some(Route::There(pipe)) if pipe.close(code, reason) => self.tell_carrier(&pipe),
                     _ => {}
                 }
             }
@@ -330,6 +367,7 @@ impl PlayWorker {
             Effect::Ended { id, ended } => {
                 tracing::debug!(%id, game = ended.game, ending = ?ended.ending, "a match has ended");
                 self.play().directory.remove(&id);
+                finding::ended(&self.shared, &id, &ended);
             }
         }
     }
@@ -343,6 +381,7 @@ impl PlayWorker {
         let result = self.shared.authenticator.authenticate(occasion, token.as_deref(), name.as_deref());
         match result {
             Ok(identity) => {
+                self.is_of(connection, &identity.user);
                 Ok(Identity { user: identity.user.as_str().into(), name: (*identity.name).into() })
             }
             Err(chat::hub::AuthError::BadHello(why)) => Err(AuthError::BadHello(why)),
@@ -401,11 +440,15 @@ impl PlayWorker {
             let host = self.host.borrow();
             (host.stats(), host.matches())
         };
+        let rung = stats.rung;
+        let watched: Vec<(MatchId, u32)> =
+            infos.iter().map(|info| (info.id.clone(), info.spectators)).collect();
         let empty_max = Duration::from_secs(EMPTY_MATCH_SECONDS);
         let empty = self.play().directory.update(now, self.index, &stats, infos, empty_max);
         if let Some(gauges) = self.play().gauges.get(usize::from(self.index)) {
             gauges.set(stats);
         }
+        finding::tell(&self.shared, self.index, rung, &watched);
         for id in empty {
             self.host.borrow_mut().close_match(now, &id);
         }

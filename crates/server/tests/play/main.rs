@@ -8,6 +8,7 @@
 )]
 
 mod counting;
+mod finding;
 mod hostile;
 mod lobby;
 mod playing;
