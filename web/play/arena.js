@@ -2,7 +2,7 @@
 //! `README.md`; this gives it the page's words and units.
 
 import { BORDER, CELL, CELLS, DOORWAY, House } from "./house.js";
-import { TICKS_PER_SECOND, TURN, UNIT, radians } from "./scene.js";
+import { TICKS_PER_SECOND, UNIT, radians } from "./scene.js";
 
 /** @typedef {import("./scene.js").Happening} Happening */
 /** @typedef {import("./scene.js").Command} Command */
@@ -78,11 +78,13 @@ export class Arena {
 
   /** The shared buffer. Memory may grow with any call, so it is looked up each time. */
   get bytes() {
-    return new Uint8Array(this.#memory.buffer, this.call("buffer"), this.call("buffer_bytes"));
+    const [at, length] = [this.call("buffer"), this.call("buffer_bytes")];
+    return new Uint8Array(this.#memory.buffer, at, length);
   }
 
   get words() {
-    return new Int32Array(this.#memory.buffer, this.call("buffer"), this.call("buffer_bytes") >> 2);
+    const { buffer, byteOffset, length } = this.bytes;
+    return new Int32Array(buffer, byteOffset, length >> 2);
   }
 
   /**
@@ -354,8 +356,5 @@ export function readEvent(w) {
 
 const random = () => Math.floor(Math.random() * 2 ** 32);
 
-/** The last options byte sets teams; the rest as `Config::options` has it. @param {number} bodies @param {number} minutes @returns {Uint8Array} */
-export const options = (bodies, minutes) => Uint8Array.of(1, bodies & 255, bodies >> 8, minutes, 0);
-
-/** Angles of commands, for those who make them. */
-export const FULL_TURN = TURN;
+/** As `Config::options` has it. @param {number} bodies @param {number} minutes @param {number} [teams] 0 for a free-for-all @returns {Uint8Array} */
+export const options = (bodies, minutes, teams = 0) => Uint8Array.of(1, bodies & 255, bodies >> 8, minutes, teams);

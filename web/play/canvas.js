@@ -121,8 +121,13 @@ function paintLit(context, quad) {
   context.fillStyle = ink;
   if (shape < 8) return paintBody(context, quad);
   switch (shape) {
-    case SHAPE.floor:
     case SHAPE.rug:
+      context.fillRect(-w, -h, w * 2, h * 2);
+      context.strokeStyle = "rgb(220 190 140 / 0.5)";
+      context.lineWidth = 4;
+      context.strokeRect(-w + 14, -h + 14, w * 2 - 28, h * 2 - 28);
+      return;
+    case SHAPE.floor: return paintFloor(context, quad);
     case SHAPE.wall:
     case SHAPE.door:
     case SHAPE.debris:
@@ -148,6 +153,16 @@ function paintLit(context, quad) {
       return;
     default:
   }
+}
+
+/** Planks or tiles, as lines. @param {Context} context @param {Quad} quad */
+function paintFloor(context, { w, h, a }) {
+  context.fillRect(-w - 0.3, -h - 0.3, w * 2 + 0.6, h * 2 + 0.6);
+  if (a === 2) return;
+  context.fillStyle = "rgb(0 0 0 / 0.16)";
+  const step = (w * 2) / (a === 1 || a === 4 ? 6 : 12);
+  for (let y = -h; y < h; y += step) context.fillRect(-w, y, w * 2, 1.2);
+  if (a === 1 || a === 4) for (let x = -w; x < w; x += step) context.fillRect(x, -h, 1.2, h * 2);
 }
 
 /** @param {Context} context @param {number} r @param {string} ink */
@@ -215,24 +230,55 @@ function paintBody(context, { shape, w, a, ink }) {
   }
 }
 
+/** Soft circles by colour: making a gradient for each would be slow. @type {Map<string, HTMLCanvasElement>} */
+const glows = new Map();
+const GLOW_PIXELS = 64;
+
+/** @param {string} ink @returns {HTMLCanvasElement} */
+function glowOf(ink) {
+  const known = glows.get(ink);
+  if (known) return known;
+  const made = document.createElement("canvas");
+  made.width = made.height = GLOW_PIXELS;
+  const context = made.getContext("2d");
+  if (context) {
+    const half = GLOW_PIXELS / 2;
+    const fill = context.createRadialGradient(half, half, 0, half, half, half);
+    const alpha = (/** @type {number} */ level) => ink.replace(")", ` / ${level})`);
+    fill.addColorStop(0, ink);
+    fill.addColorStop(0.3, alpha(0.45));
+    fill.addColorStop(0.65, alpha(0.1));
+    fill.addColorStop(1, alpha(0));
+    context.fillStyle = fill;
+    context.fillRect(0, 0, GLOW_PIXELS, GLOW_PIXELS);
+  }
+  // Colours of a match are few; if they ever are not, the cache begins anew.
+  if (glows.size > 200) glows.clear();
+  glows.set(ink, made);
+  return made;
+}
+
 /** @param {Context} context @param {Quad} quad */
 function paintGlow(context, { shape, w, h, a, b, ink }) {
   context.fillStyle = context.strokeStyle = ink;
   switch (shape) {
     case SHAPE.glow:
     case SHAPE.flare:
-      context.globalAlpha *= 0.25;
-      disc(context, w * 0.7);
-      return disc(context, w * 0.4);
+      context.drawImage(glowOf(ink), -w, -w, w * 2, w * 2);
+      return;
     case SHAPE.tracer:
-    case SHAPE.spark:
+      context.fillRect(0, -h * 0.18, w, h * 0.36);
+      return context.fillRect(w * 0.6, -h * 0.35, w * 0.4, h * 0.7);
+    case SHAPE.spark: return context.fillRect(-w * 0.7, -0.7, w * 1.4, 1.4);
     case SHAPE.beam:
-      return context.fillRect(-w, -h * 0.4, w * 2, h * 0.8);
+      context.fillRect(-w, -h * 0.3, w * 2, h * 0.6);
+      context.fillStyle = "#ffffff";
+      return context.fillRect(-w, -h * 0.1, w * 2, h * 0.2);
     case SHAPE.wave:
     case SHAPE.shield:
     case SHAPE.ring:
     case SHAPE.arc: {
-      context.lineWidth = shape === SHAPE.wave ? w * 0.1 : Math.max(2, a);
+      context.lineWidth = shape === SHAPE.wave ? w * 0.06 : Math.max(1.5, a);
       const turn = shape === SHAPE.arc ? b : 1;
       context.beginPath();
       context.arc(0, 0, w * 0.9, -Math.PI / 2, -Math.PI / 2 + turn * 2 * Math.PI);

@@ -39,13 +39,14 @@ const STYLES = /** @type {readonly {style: number, tone: Tone, light: Tone}[]} *
   { style: 0, tone: [0.34, 0.24, 0.18], light: [1.0, 0.74, 0.48] },
 ]);
 const RUGS = /** @type {readonly Tone[]} */ ([
-  [0.55, 0.16, 0.16],
-  [0.15, 0.28, 0.45],
-  [0.5, 0.4, 0.2],
-  [0.2, 0.36, 0.28],
-  [0.42, 0.24, 0.46],
+  [0.36, 0.11, 0.12],
+  [0.12, 0.2, 0.34],
+  [0.36, 0.29, 0.16],
+  [0.14, 0.26, 0.2],
+  [0.3, 0.17, 0.33],
 ]);
 const LAMP_RADIUS = 430;
+const RUG_HALF_MAX = 160;
 
 export class House {
   /** Cells on each side; the house begins with cell 0, beyond it is the garden. */
@@ -232,21 +233,14 @@ function lampsOf(cells) {
   return lit.length ? lit : cells.slice(0, 1);
 }
 
-/** @param {number[]} cells @returns {Room["rug"]} */
+/** @param {number[]} cells @returns {Room["rug"]} in the middle of the room; some have none */
 function rugOf(cells) {
   const first = cells[0] ?? 0;
-  if (cells.length < 2 || chance(first + 77) < 0.25) return null;
   const tone = RUGS[Math.floor(chance(first + 5) * RUGS.length)];
-  const beside = cells.includes(first + 1) && first % CELLS < CELLS - 1;
-  const under = cells.includes(first + CELLS);
-  if (!tone || (!beside && !under)) return null;
-  const { x, y } = middleOf(first);
-  const isBig = beside && under && cells.includes(first + CELLS + 1);
-  return {
-    tone,
-    x: x + (beside ? CELL / 2 : 0),
-    y: y + ((isBig || !beside) && under ? CELL / 2 : 0),
-    halfWidth: beside ? 150 : 84,
-    halfHeight: isBig || !beside ? 140 : 84,
-  };
+  if (!tone || cells.length < 2 || chance(first + 77) < 0.25) return null;
+  const middles = cells.map(middleOf);
+  const [xs, ys] = [middles.map(({ x }) => x), middles.map(({ y }) => y)];
+  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const half = (/** @type {number} */ length) => Math.min(RUG_HALF_MAX, (length + CELL) * 0.24);
+  return { tone, x: (left + right) / 2, y: (top + bottom) / 2, halfWidth: half(right - left), halfHeight: half(bottom - top) };
 }

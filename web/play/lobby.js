@@ -96,9 +96,7 @@ export class Lobby {
     setText(button, "Cancel");
     setText(byId("search-state"), "Looking for a match…");
     try {
-      const match = await findMatch(this.#settings.name, (waiting) => {
-        setText(byId("search-state"), waiting > 1 ? `Looking for a match… ${waiting} people wait.` : "Looking for a match…");
-      }, search.signal);
+      const match = await findMatch(search.signal);
       setText(byId("search-state"), "");
       this.onChoose({ match, spectate: false });
     } catch (error) {
@@ -114,7 +112,7 @@ export class Lobby {
     const button = /** @type {HTMLButtonElement} */ (byId("make-private"));
     button.disabled = true;
     try {
-      const match = await makePrivateMatch(this.#settings.name);
+      const match = await makePrivateMatch();
       byId("private").hidden = false;
       const link = new URL(`/play?match=${match}`, location.href).href;
       /** @type {HTMLInputElement} */ (byId("private-link")).value = link;
@@ -160,15 +158,17 @@ export class Lobby {
 
   /** @param {Listed} match */
   #line(match) {
-    const { id, people, bots, seats, spectators, ageSeconds } = match;
+    const { id, players, bots, capacity, spectators, secondsLeft, isOpen } = match;
     const button = (/** @type {string} */ text, /** @type {boolean} */ spectate) => {
       const made = make("button", { class: "button", type: "button", text, "aria-label": `${text} ${id}`, "data-key": `${id}:${text}` });
       made.addEventListener("click", () => this.#choose(id, spectate));
       return made;
     };
-    const isFull = people >= seats && seats > 0;
-    const about = [`${people} ${people === 1 ? "person" : "people"}`, `${bots} bots`, `${seats} seats`, ...(spectators ? [`${spectators} watch`] : []), `since ${clockText(ageSeconds)}`];
-    const acts = make("span", { class: "acts" }, ...(isFull ? [] : [button("Join", false)]), button("Watch", true));
+    const about = [
+      `${players} ${players === 1 ? "person" : "people"}`, `${bots} bots`, `${capacity} places`, ...(spectators ? [`${spectators} watch`] : []),
+      ...(secondsLeft === null ? [] : [`${clockText(secondsLeft)} left`]),
+    ];
+    const acts = make("span", { class: "acts" }, ...(isOpen ? [button("Join", false)] : []), button("Watch", true));
     return make("li", {}, make("span", { class: "name", text: id }), make("span", { class: "about", text: about.join(" · ") }), acts);
   }
 

@@ -42,6 +42,8 @@ export class Prediction {
   error = 0;
   /** How often predictions were wrong. */
   corrections = 0;
+  /** A weapon went off, as predicted. @param {"pellet" | "rail"} _weapon @param {number} _tick @param {{x: number, y: number}} _at @param {number} _aim 0 to 1,023 */
+  onFired = (_weapon, _tick, _at, _aim) => {};
 
   /** @param {Predictor<M>} arena */
   constructor(arena) {
@@ -56,7 +58,14 @@ export class Prediction {
   /** @param {number} tick @param {Command} command what one does in it; the drone moves at once */
   command(tick, command) {
     this.#commands.set(tick, command);
-    if (this.#now && tick === this.#tick + 1) this.#step(tick, command);
+    const before = this.#now;
+    if (before && tick === this.#tick + 1) {
+      const after = this.#step(tick, command);
+      // A wait that has become longer is a weapon that went off.
+      for (const weapon of /** @type {const} */ (["pellet", "rail"])) {
+        if (after.waits[weapon] > before.waits[weapon]) this.onFired(weapon, tick, after, command.aim);
+      }
+    }
     for (const old of this.#commands.keys()) {
       if (this.#commands.size <= COMMANDS_MAX) break;
       this.#commands.delete(old);
@@ -111,6 +120,7 @@ export class Prediction {
     this.#now = this.#arena.drone();
     this.#tick = tick;
     this.#guesses.set(tick, { x: this.#now.x, y: this.#now.y });
+    return this.#now;
   }
 
   /** @param {{x: number, y: number}} guess @param {{x: number, y: number}} truth */

@@ -18,6 +18,7 @@ import { Watch } from "./watch.js";
  * @property {() => import("./hud.js").Figures | null} figures
  * @property {() => {tick: number, x: number, y: number} | null} exact one's own drone as the server has it
  * @property {(what: {slot: number} | {x: number, y: number} | null) => void} watch
+ * @property {number | null} [watched] whom the server shows to a spectator
  * @property {() => void} close
  */
 
@@ -106,7 +107,7 @@ export class MatchScreen {
     if (!moment) return;
     this.moment = moment;
     this.frames += 1;
-    const target = moment.me && source.slot >= 0 ? moment.me : this.#watch.target(moment, now);
+    const target = moment.me && source.slot >= 0 ? moment.me : this.#watch.target(moment, now, source.watched ?? null);
     const watched = source.slot < 0 && target && !this.#isBackdrop && !moment.seesAll ? { ...moment, me: target } : moment;
     const isAiming = source.slot >= 0 && !this.#isBackdrop && moment.me !== null && moment.me.hp > 0;
     const pointer = isAiming && !this.#input.touch?.isOn ? this.#input.pointer : null;

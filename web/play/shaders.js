@@ -208,8 +208,8 @@ void main() {
   } else if (shape == 14) { float d = length(local / size); over(vec3(0), smoothstep(1.0, .35, d) * tint.a); veil = 0.0; }
   else if (shape == 15) { float d = box(local, size - what.z, what.z * .5); over(vec3(0), smoothstep(what.z, -what.z * .4, d) * tint.a); veil = 0.0; }
   else if (shape == 16) {
-    vec2 p = world; float g = cloud(p * .02); over(vec3(.028, .05, .045) * (.7 + .6 * g) + vec3(.0, .012, .004) * noise(p * .5), 1.0);
-    shine += vec3(.012, .02, .03) * (.5 + g); veil = 0.0;
+    vec2 p = world; float g = cloud(p * .02); over(vec3(.05, .1, .075) * (.55 + .7 * g) + vec3(.0, .03, .012) * noise(p * .5), 1.0);
+    shine += vec3(.02, .034, .05) * (.4 + g); veil = 0.0;
   } else if (shape == 17) {
     over(vec3(.55, .7, .9), fill(box(local, size, 1.0))); shine += vec3(.28, .4, .62) * coat.a * .8; over(vec3(.2, .22, .28), fill(abs(local.x) - 1.2)); veil = 0.0;
   } else if (shape == 20) drone(size.x / 1.35);
@@ -228,9 +228,9 @@ void main() {
   vec4 light = texture(lights, screen) * .4;
   light += (texture(lights, screen + vec2(hop.x, hop.y)) + texture(lights, screen + vec2(-hop.x, hop.y)) + texture(lights, screen + vec2(hop.x, -hop.y)) + texture(lights, screen - hop)) * .15;
   vec3 ambient = vec3(.15, .165, .23);
-  vec3 c = coat.rgb * (ambient + light.rgb * 2.2) + shine;
+  vec3 c = coat.rgb * (ambient + light.rgb * 2.0) + shine;
   if (eyes.w > .5 && veil > .5) { float grey = dot(c, vec3(.3, .5, .2)); c = mix(vec3(grey) * vec3(.42, .46, .6), c, .35 + .65 * light.a); }
-  c = c / (1.0 + max(max(c.r, c.g), c.b) * .12);
+  c = c / (1.0 + max(max(c.r, c.g), c.b) * .22);
   result = vec4(c, coat.a);
 }`;
 

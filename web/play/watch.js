@@ -68,14 +68,17 @@ export class Watch {
     return this.#isFree;
   }
 
-  /** @param {Moment} moment @param {number} now @returns {import("./scene.js").Drone | null} what to follow; null for a free camera */
-  target(moment, now) {
+  /**
+   * @param {Moment} moment @param {number} now @param {number | null} leader whom the server shows while nobody is chosen
+   * @returns {import("./scene.js").Drone | null} what to follow; null for a free camera
+   */
+  target(moment, now, leader) {
     this.#slots = ranking(moment.players).filter((player) => !player.isGone).map((player) => player.slot);
     if (this.#isFree) {
       this.#fly(moment, now);
       return null;
     }
-    const slot = this.#slot >= 0 && moment.players.has(this.#slot) ? this.#slot : (this.#slots[0] ?? -1);
+    const slot = this.#slot >= 0 && moment.players.has(this.#slot) ? this.#slot : (leader ?? this.#slots[0] ?? -1);
     const name = moment.players.get(slot)?.name ?? "nobody yet";
     setText(byId("watching"), this.#slot >= 0 ? name : `Leader: ${name}`);
     return moment.drones.find((drone) => drone.slot === slot) ?? moment.drones[0] ?? null;
