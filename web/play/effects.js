@@ -1,6 +1,7 @@
 //! What happens and passes: beams, shock waves, sparks, debris, numbers of damage, and the shaking of the picture.
 //! Chance here is only for the eye; nothing of it goes back into the match.
 
+import { CELL, CELLS } from "./house.js";
 import { BODY_RADIUS } from "./picture.js";
 import { lightOf } from "./scene.js";
 import { SHAPE } from "./shaders.js";
@@ -24,6 +25,7 @@ const BLAST = 200;
 
 const WOOD = /** @type {readonly Rgb[]} */ ([[0.45, 0.29, 0.17], [0.6, 0.42, 0.25], [0.32, 0.2, 0.12], [0.7, 0.66, 0.6]]);
 const METAL = /** @type {readonly Rgb[]} */ ([[0.3, 0.32, 0.38], [0.18, 0.19, 0.22], [0.55, 0.58, 0.64]]);
+const WIND = /** @type {Rgb} */ ([0.22, 0.27, 0.34]);
 const FIRE = /** @type {Rgb} */ ([1, 0.6, 0.25]);
 
 export class Effects {
@@ -48,6 +50,7 @@ export class Effects {
   /** @param {Moment} moment Makes effects of what happened. */
   notice(moment) {
     for (const happening of moment.happenings) this.#happen(moment, happening);
+    for (const gust of moment.gusts) this.#wind(moment, gust);
   }
 
   /** @param {number} passed seconds */
@@ -181,6 +184,18 @@ export class Effects {
     this.#sparks(place, 18, 260, rgb);
     this.#debris(place, 8, 200, WOOD);
     if (by === mine) this.#rise(place, "CAPTURED", "#ffffff", 16);
+  }
+
+  /** Dust that a gust carries through a room. @param {Moment} moment @param {Moment["gusts"][number]} gust */
+  #wind({ house }, { room, x, y }) {
+    const cells = house.rooms[room]?.cells ?? [];
+    const cell = cells[Math.floor(Math.random() * cells.length)];
+    if (cell === undefined) return;
+    const at = { x: ((cell % CELLS) + Math.random()) * CELL, y: (Math.floor(cell / CELLS) + Math.random()) * CELL };
+    const strength = Math.hypot(x, y) || 1;
+    this.#particle(at, 0, 14, 0.9, WIND, false);
+    const last = this.#particles[(this.#oldest + PARTICLES_MAX - 1) % PARTICLES_MAX];
+    if (last) Object.assign(last, { vx: (x / strength) * 700, vy: (y / strength) * 700 });
   }
 
   /** @param {Point} at @param {string} text @param {string} ink @param {number} size */
