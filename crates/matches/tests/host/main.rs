@@ -11,6 +11,7 @@ mod chaos;
 mod delivery;
 mod endings;
 mod inputs;
+mod lag;
 mod overload;
 mod places;
 mod queue;
