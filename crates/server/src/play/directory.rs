@@ -97,7 +97,7 @@ impl Directory {
         }
         let has_room = |load: &&mut Load| load.rung == 0 && load.matches < self.matches_per_worker_max;
         let by_work = |a: &Load, b: &Load| a.share.total_cmp(&b.share).then(a.matches.cmp(&b.matches));
-        let least = inner.loads.iter_mut().enumerate().filter(|(_, load)| has_room(&load));
+        let least = inner.loads.iter_mut().enumerate().filter(|(_, load)| has_room(load));
         let (worker, load) = least.min_by(|(_, a), (_, b)| by_work(a, b))?;
         load.matches += 1;
         load.share += EXPECTED_LOAD;

@@ -371,7 +371,7 @@ mod tests {
             recorder.append(id(name), b"four".to_vec(), true);
             // The time of a file is as precise as the system's clock.
             recorder.read(id(name)).await.unwrap();
-            std::thread::sleep(Duration::from_millis(20));
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(directory.names(), ["b.replay", "c.replay"]);
         drop(recorder);
