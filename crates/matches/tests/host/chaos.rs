@@ -75,11 +75,21 @@ fn happen(world: &mut World, opened: &mut Vec<u64>, what: &Happens) {
                 world.act(who, first, &vec![Step { dx: *dx, presses: *presses, rewind: 0 }; *count]);
             }
         }
-        Happens::Say { who, bytes } => drop(alive(world, *who).map(|who| world.say_bytes(who, bytes))),
-        Happens::Watch { who, what } => {
-            drop(alive(world, *who).map(|who| world.say(who, &ClientMessage::Watch(&[*what]))));
+        Happens::Say { who, bytes } => {
+            if let Some(who) = alive(world, *who) {
+                world.say_bytes(who, bytes);
+            }
         }
-        Happens::Leave { who } => drop(alive(world, *who).map(|who| world.say(who, &ClientMessage::Leave))),
+        Happens::Watch { who, what } => {
+            if let Some(who) = alive(world, *who) {
+                world.say(who, &ClientMessage::Watch(&[*what]));
+            }
+        }
+        Happens::Leave { who } => {
+            if let Some(who) = alive(world, *who) {
+                world.say(who, &ClientMessage::Leave);
+            }
+        }
         Happens::Lose { who } => {
             if let Some(who) = alive(world, *who) {
                 world.lose(who);
@@ -96,7 +106,9 @@ fn happen(world: &mut World, opened: &mut Vec<u64>, what: &Happens) {
         }
         Happens::Hide { who, is_hidden } => {
             let pace = ClientMessage::Pace { is_hidden: *is_hidden };
-            drop(alive(world, *who).map(|who| world.say(who, &pace)));
+            if let Some(who) = alive(world, *who) {
+                world.say(who, &pace);
+            }
         }
         Happens::Cost { ms } => STEP_COST.with(|cost| cost.set(Duration::from_millis(*ms))),
         Happens::Poison { panics } => POISON.with(|left| left.set(*panics)),
