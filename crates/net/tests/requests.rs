@@ -26,8 +26,14 @@ impl Site for Pages {
         }
         match request.head.path() {
             "/page" => Answer::text(StatusCode::OK, "Hello"),
+            "/later" => rig::later(),
+            "/never" => rig::never(),
             _ => self.0.respond(request),
         }
+    }
+
+    fn takes_post(&self, head: &ws::head::RequestHead) -> bool {
+        head.path() == "/later"
     }
 }
 
@@ -353,5 +359,42 @@ impl Add for String {
     fn add(mut self, end: &str) -> String {
         self.push_str(end);
         self
+    }
+}
+
+#[test]
+fn an_answer_may_come_later_and_those_behind_it_wait() {
+    let (workers, address) =
+        server(Limits { answer_timeout: Duration::from_millis(50), ..Limits::default() });
+    let requests =
+        ["/later", "/page", "/never", "/page"].map(|path| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    let mut stream = connect(address);
+    stream.write_all(requests.concat().as_bytes()).unwrap();
+    for (expected, body) in
+        [(200, "Later"), (200, "Hello"), (503, "The answer took too long."), (200, "Hello")]
+    {
+        let head = read_head(&mut stream);
+        assert_eq!(status(&head), expected);
+        let length =
+            head.split_once("Content-Length: ").unwrap().1.split_once('\r').unwrap().0.parse().unwrap();
+        let mut text = vec![0; length];
+        stream.read_exact(&mut text).unwrap();
+        assert!(String::from_utf8(text).unwrap().starts_with(body));
+    }
+    assert_eq!(workers.totals().requests_late, 1);
+}
+
+#[test]
+fn a_post_without_a_body_comes_through_where_the_site_takes_it_and_nowhere_else() {
+    let (_workers, address) = server(small_limits());
+    for (path, lines, expected) in [
+        ("/later", "", 200),
+        ("/later", "Content-Length: 0\r\n", 200),
+        ("/later", "Content-Length: 1\r\n", 413),
+        ("/later", "Transfer-Encoding: chunked\r\n", 413),
+        ("/page", "", 405),
+    ] {
+        let request = format!("POST {path} HTTP/1.1\r\nHost: a\r\n{lines}Connection: close\r\n\r\n");
+        assert_eq!(status(&exchange(address, request)), expected, "{path} {lines}");
     }
 }

@@ -19,9 +19,15 @@ impl Site for Pages {
     fn respond(&self, request: &Request<'_>) -> Answer<Self::Endpoint> {
         match request.head.path() {
             "/page" => Answer::text(StatusCode::OK, "Hello"),
+            "/later" => rig::later(),
+            "/never" => rig::never(),
             "/big" => Answer::text(StatusCode::OK, vec![b'x'; BIG]),
             _ => self.0.respond(request),
         }
+    }
+
+    fn takes_post(&self, head: &ws::head::RequestHead) -> bool {
+        head.path() == "/later"
     }
 }
 
@@ -95,6 +101,32 @@ fn head_has_no_body_and_a_big_body_waits_for_room() {
     }
     body.extend(peer.read_data(stream, BIG - window));
     assert!(body.len() == BIG && body.iter().all(|byte| *byte == b'x'));
+}
+
+fn with(
+    fields: &[(&'static str, &'static str)],
+    name: &str,
+    value: &'static str,
+) -> Vec<(&'static str, &'static str)> {
+    fields.iter().map(|&(known, before)| (known, if known == name { value } else { before })).collect()
+}
+
+#[test]
+fn an_answer_may_come_later_and_stops_nobody() {
+    let (workers, address) =
+        server(Limits { answer_timeout: std::time::Duration::from_millis(100), ..Limits::default() });
+    let mut peer = Raw::connect(address);
+    let never = peer.request(END_STREAM, &with(GET, ":path", "/never"));
+    let page = peer.request(END_STREAM, GET);
+    assert_eq!(peer.answer(page).status(), 200);
+    let later = peer.request(END_STREAM, &with(&with(GET, ":path", "/later"), ":method", "POST"));
+    assert_eq!(peer.answer(later).status(), 200);
+    assert_eq!(peer.read_data(later, 5), b"Later");
+    assert_eq!(peer.answer(never).status(), 503);
+    // Where a WebSocket is asked for, any 2xx would mean that it is open.
+    let websocket = peer.request(0, &with(WEBSOCKET, ":path", "/later"));
+    assert_eq!(peer.answer(websocket).status(), 404);
+    assert_eq!(workers.totals().requests_late, 1);
 }
 
 #[test]

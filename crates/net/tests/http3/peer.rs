@@ -26,9 +26,15 @@ impl Site for Pages {
     fn respond(&self, request: &net::Request<'_>) -> Answer<Self::Endpoint> {
         match request.head.path() {
             "/page" => Answer::text(http::StatusCode::OK, "Hello"),
+            "/later" => rig::later(),
+            "/never" => rig::never(),
             "/big" => Answer::text(http::StatusCode::OK, vec![b'x'; BIG]),
             _ => self.0.respond(request),
         }
+    }
+
+    fn takes_post(&self, head: &ws::head::RequestHead) -> bool {
+        head.path() == "/later"
     }
 }
 

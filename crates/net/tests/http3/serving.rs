@@ -50,6 +50,21 @@ async fn pages_and_a_hundred_websockets_share_a_carrier() {
 }
 
 #[tokio::test]
+async fn an_answer_may_come_later_and_a_post_may_ask_for_it() {
+    let server = Server::start(1, Limits { answer_timeout: Duration::from_millis(100), ..Limits::default() });
+    let peer = server.peer().await;
+    let (response, body) = peer.fetch("POST", "/later").await;
+    assert_eq!((response.status(), &body[..]), (200, &b"Later"[..]));
+    let (response, _) = peer.fetch("GET", "/never").await;
+    assert_eq!(response.status(), 503);
+    // Where a WebSocket is asked for, any 2xx would mean that it is open.
+    let request = Request::websocket("localhost", "/later");
+    let mut stream = peer.ask(&request, &[("sec-websocket-version", "13")]).await;
+    assert_eq!(stream.response().await.status(), 404);
+    assert_eq!(server.workers.totals().requests_late, 1);
+}
+
+#[tokio::test]
 async fn a_big_page_arrives_whole_and_head_has_its_length_alone() {
     let server = Server::start(1, Limits::default());
     let peer = server.peer().await;

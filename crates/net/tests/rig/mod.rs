@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use net::{Limits, Options, Site, Worker, Workers};
+use net::{Answer, Limits, Options, Site, Worker, Workers};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -19,6 +19,18 @@ pub(crate) fn small_limits() -> Limits {
         linger_timeout: Duration::from_millis(300),
         ..Limits::default()
     }
+}
+
+/// An answer that another thread gives.
+pub(crate) fn later<E>() -> Answer<E> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || sender.send("Later"));
+    Answer::Later(Box::pin(async move { http::Response::new(receiver.await.unwrap().into()) }))
+}
+
+/// An answer that never comes.
+pub(crate) fn never<E>() -> Answer<E> {
+    Answer::Later(Box::pin(std::future::pending()))
 }
 
 /// One worker on a free port.
