@@ -354,3 +354,63 @@ async fn a_stream_of_a_carrier_stays_where_the_carrier_is_and_is_told_where_that
     }
     assert_eq!(workers.totals().handed_over, 0);
 }
+
+/// Sends as long as there is room.
+struct Flooding(net::Wake);
+
+impl Endpoint for Flooding {
+    fn on_message(&mut self, _: Message<'_>, _: &mut Outgoing<'_>) {}
+
+    fn on_writable(&mut self, out: &mut Outgoing<'_>) {
+        while out.room() > 1024 {
+            out.send(Message::Binary(&[7; 1000])).unwrap();
+        }
+        self.0.wake();
+    }
+}
+
+/// Floods, with as many bytes in the kernel as the path says; 0 for its default.
+struct Floods;
+
+impl Site for Floods {
+    type Endpoint = Flooding;
+
+    fn respond(&self, request: &Request<'_>) -> Answer<Flooding> {
+        let unsent_bytes_max: u32 = request.head.path()[1..].parse().unwrap();
+        let accepted = accept(request.head, &ServerOffer::default()).unwrap();
+        Answer::UpgradeOn {
+            worker: 0,
+            accepted,
+            endpoint: Box::new(|_, wake| Flooding(wake)),
+            config: Arc::default(),
+            unsent_bytes_max: (unsent_bytes_max > 0).then_some(unsent_bytes_max),
+        }
+    }
+}
+
+/// How many bytes are written to a peer that reads nothing.
+fn written_to_a_sleeper(unsent_bytes_max: u32) -> u64 {
+    let workers = Workers::start(Options::new(1, ["127.0.0.1:0".parse().unwrap()]), |_| Floods).unwrap();
+    let address = workers.addresses()[0];
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    let request = HANDSHAKE.replace("/chat", &format!("/{unsent_bytes_max}"));
+    stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
+    let (mut before, mut quiet) = (0, 0);
+    eventually("the kernel takes no more", || {
+        let now = workers.totals().bytes_out;
+        quiet = if now > 0 && now == before { quiet + 1 } else { 0 };
+        before = now;
+        quiet == 50
+    });
+    before
+}
+
+#[test]
+fn what_waits_in_the_kernel_can_be_kept_small() {
+    let (little, much) = (written_to_a_sleeper(16 * 1024), written_to_a_sleeper(0));
+    assert!(little < 256 * 1024, "{little} bytes wait");
+    assert!(much > 4 * little, "by default {much} bytes wait, and {little} if that is asked for");
+}

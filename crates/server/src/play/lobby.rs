@@ -29,7 +29,8 @@ const PLAY: &str = "/v1/play";
 /// Recordings that are read from disk and sent at a time. Past it: 503.
 const DOWNLOADS_MAX: usize = 4;
 /// What the kernel may hold of a match's messages that is not sent yet, in bytes. A snapshot that waits there is old when it
-/// leaves, while one that is not written yet is made anew.
+/// leaves, while one that is not written yet is made anew. To a peer that reads nothing, 41 KB were written with
+/// this over loopback, and 3.6 MB without.
 const UNSENT_BYTES_MAX: u32 = 16 * 1024;
 /// Matchmaking: a ticket, and behind a slash how it is.
 const FIND: &str = "/v1/matches/find";
