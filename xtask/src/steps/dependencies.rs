@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// The crates that have no sockets, clock, randomness or threads.
-const PURE: &[&str] = &["ws", "h3", "chat", "arena"];
+const PURE: &[&str] = &["ws", "h3", "chat", "arena", "matches"];
 
 /// Crates that would bring one of those into a pure crate, also through another dependency.
 #[rustfmt::skip]
