@@ -25,6 +25,9 @@ const RAM_HURT: i32 = 50;
 /// What it takes at most.
 const RAM_HURT_MAX: i32 = 50;
 
+/// Furniture is softer: it takes this part of it.
+const RAM_ITEM_PART: u8 = 4;
+
 /// Why a player cannot join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinError {
@@ -135,6 +138,7 @@ impl Arena {
         self.history.forget(slot);
         self.contest.is_bot[usize::from(slot)] = is_bot;
         self.contest.drones[usize::from(slot)] = Some(Drone::new(at, colour));
+        self.set_out();
         Ok(colour)
     }
 
@@ -160,6 +164,7 @@ impl Arena {
         self.history.forget(slot);
         self.pellets.retain(|pellet| pellet.owner != slot);
         self.grenades.retain(|grenade| grenade.owner != slot);
+        self.set_out();
     }
 
     /// One tick. At most one command for each slot, in the order of slots; a drone without one does nothing, and a command
@@ -185,6 +190,8 @@ impl Arena {
         pellets::step(pellets, physics, contest, map, around);
         grenades::step(grenades, physics, contest, map, around);
         self.take_in();
+        // What bots look for must be what is there, also after a wreck, so that a loaded arena shows them the same.
+        self.set_out();
     }
 
     /// Wrecked drones come nearer to being back.
@@ -266,7 +273,7 @@ impl Arena {
                 self.contest.hurt(other as Slot, drone, hp, Weapon::Ram);
             } else {
                 self.contest.hit_body(&self.map, other - DRONES_MAX, drone);
-                self.contest.hurt(drone, drone, hp / 2, Weapon::Ram);
+                self.contest.hurt(drone, drone, hp / RAM_ITEM_PART, Weapon::Ram);
             }
         }
     }

@@ -24,8 +24,15 @@ const ITEM_DISTANCE: Length = 60 * UNIT;
 const STROLL_TICKS: u32 = 128;
 /// How many of the things that are nearest are looked at for a wall between.
 const LOOKS_MAX: usize = 4;
-/// How far a bot's aim is off at most, in angles to each side.
-const AIM_ERROR: u32 = 14;
+/// How far a bot's aim is off at most, in angles to each side: at items, which stand still, and at enemies.
+const AIM_ERROR_ITEM: u32 = 12;
+const AIM_ERROR_ENEMY: u32 = 40;
+/// A bot that is after furniture lets enemies be that are further away.
+const PEACE_DISTANCE: Length = 180 * UNIT;
+/// For so many ticks a bot is after furniture, or after enemies.
+const MOOD_TICKS: u32 = 200;
+/// A bot shoots at enemies in bursts: for half of so many ticks.
+const BURST_TICKS: u32 = 40;
 /// How long ago a bot sees others, in eighths of a tick: as a player with 100 ms of delay.
 const REWIND: u8 = 24;
 
@@ -58,12 +65,12 @@ impl Bot<'_> {
         let (enemy, item) = self.look();
         let mut pressed = 0;
         let aim;
-        if let Some(enemy) = enemy {
+        if let Some(enemy) = enemy.filter(|enemy| self.is_after(enemy) || item.is_none()) {
             let (aimed, fire) = self.attack(&enemy);
             aim = aimed;
             pressed |= fire | self.keep_distance(&enemy);
         } else if let Some(item) = item {
-            aim = self.aim_at(&item);
+            aim = self.aim_at(&item, AIM_ERROR_ITEM);
             let is_near = item.distance < 400 * UNIT;
             pressed |= if is_near { buttons::PELLET } else { 0 };
             if self.chance.below(24) == 0 {
@@ -131,10 +138,21 @@ impl Bot<'_> {
         })
     }
 
+    /// Whether it cares for this enemy: bots change between hunting and smashing, not all at the same time.
+    fn is_after(&self, enemy: &Seen) -> bool {
+        enemy.distance < PEACE_DISTANCE || self.since_own_beat(2 * MOOD_TICKS) < MOOD_TICKS
+    }
+
+    /// Ticks since this bot's latest beat, of which one comes each `period` ticks, for each bot at another time.
+    fn since_own_beat(&self, period: u32) -> u32 {
+        (self.arena.tick() + u32::from(self.slot) * 37) % period
+    }
+
     /// Where to aim, and which triggers to pull.
     fn attack(&mut self, enemy: &Seen) -> (Angle, u8) {
         let is_far = enemy.distance > 350 * UNIT;
-        let uses_rail = self.drone.rail_wait == 0 && enemy.distance < RAIL_REACH && self.chance.below(5) == 0;
+        let uses_rail =
+            self.drone.rail_wait == 0 && enemy.distance < RAIL_REACH && self.chance.below(60) == 0;
         // A rail hits at once; it has to be aimed where the bot sees the enemy, which is a little in the past.
         let seen = if uses_rail {
             let back = Length::from(REWIND) / 8;
@@ -150,7 +168,8 @@ impl Bot<'_> {
             *enemy
         };
         let mut fire = if uses_rail { buttons::RAIL } else { 0 };
-        if !is_far || self.chance.below(3) == 0 {
+        let is_burst = self.since_own_beat(BURST_TICKS) < BURST_TICKS / 2;
+        if is_burst && (!is_far || self.chance.below(3) == 0) {
             fire |= buttons::PELLET;
         }
         if enemy.distance > BLAST_RADIUS && enemy.distance < 420 * UNIT && self.chance.below(40) == 0 {
@@ -159,18 +178,18 @@ impl Bot<'_> {
         if self.drone.dash_wait == 0 && self.drone.hp < 50 && self.chance.below(20) == 0 {
             fire |= buttons::DASH;
         }
-        (self.aim_at(&seen), fire)
+        (self.aim_at(&seen, AIM_ERROR_ENEMY), fire)
     }
 
     /// The angle at which a pellet meets a target that goes on as it does, and a mistake.
-    fn aim_at(&mut self, target: &Seen) -> Angle {
+    fn aim_at(&mut self, target: &Seen, error_max: u32) -> Angle {
         let ticks = target.distance / PELLET_SPEED;
         let ahead = Vector {
             x: target.at.x + target.velocity.x * ticks - self.drone.at.x,
             y: target.at.y + target.velocity.y * ticks - self.drone.at.y,
         };
-        let error = self.chance.below(2 * AIM_ERROR + 1) as u16;
-        angle_of(ahead).wrapping_add(error).wrapping_sub(AIM_ERROR as u16) & (TURN as u16 - 1)
+        let error = self.chance.below(2 * error_max + 1) as u16;
+        angle_of(ahead).wrapping_add(error).wrapping_sub(error_max as u16) & (TURN as u16 - 1)
     }
 
     /// Circles around an enemy: in the same direction for a while, nearer if far, away if near.

@@ -16,7 +16,7 @@ pub(crate) const PELLET_TICKS: u8 = 45;
 /// How often it bounces.
 pub(crate) const PELLET_BOUNCES: u8 = 2;
 /// What it takes from a drone.
-const PELLET_HURT: u8 = 8;
+const PELLET_HURT: u8 = 6;
 /// A pellet is a disc for what it hits, and a point for walls.
 const PELLET_RADIUS: Length = 4 * UNIT;
 /// What it gives of its velocity to what it hits, divided by the mass of that.

@@ -1,6 +1,11 @@
 //! A step takes no memory: all of it is taken when the arena begins, counted by the allocator.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use arena::{
     Arena, Config, Predictor, bot,

@@ -241,5 +241,5 @@ fn a_pellet_hits_a_drone_that_rushes_past_within_the_tick() {
     stage.arena.pellets.push(Pellet { id: 0, owner: 0, at, velocity, life: 45, bounces: 2 });
     stage.idle(1);
     assert!(stage.get(1).at.x < stage.at(-20, 0).x, "it is past the pellet");
-    assert_eq!(stage.get(1).hp, 92);
+    assert_eq!(stage.get(1).hp, 94);
 }

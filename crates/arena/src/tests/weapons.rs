@@ -11,7 +11,7 @@ fn speed(drone: &Drone) -> Length {
 }
 
 #[test]
-fn a_held_trigger_fires_six_pellets_a_second_and_each_takes_eight() {
+fn a_held_trigger_fires_six_pellets_a_second_and_each_takes_six() {
     let mut stage = Stage::new();
     stage.drone(0, -200, 0);
     for _ in 0..30 {
@@ -28,7 +28,7 @@ fn a_held_trigger_fires_six_pellets_a_second_and_each_takes_eight() {
         }));
     }
     assert!(hurt.len() >= 5, "{hurt:?}");
-    assert!(hurt.iter().all(|&hit| hit == (1, 0, 8)), "{hurt:?}");
+    assert!(hurt.iter().all(|&hit| hit == (1, 0, 6)), "{hurt:?}");
 }
 
 #[test]
