@@ -219,7 +219,7 @@ function predicted(w) {
   };
 }
 
-/** A whole match: a `World` of `local.js`. Who has no command is played by a bot, or repeats what the recording says. */
+/** A whole match: a `World` of `local.js`. Who has no command is played by a bot. */
 export class ArenaWorld {
   #arena;
   #lastTick;
@@ -274,7 +274,7 @@ export class ArenaWorld {
     for (const slot of [...this.players.keys()].sort((a, b) => a - b)) {
       const command = commands.get(slot);
       if (command) this.#arena.call("arena_command", slot, command.buttons, command.aim, command.rewind ?? 0);
-      else if (this.players.get(slot)?.isBot) this.#arena.call("arena_bot", slot, random(), random());
+      else this.#arena.call("arena_bot", slot, random(), random());
     }
     this.advance();
   }

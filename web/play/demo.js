@@ -12,10 +12,11 @@ const MINUTES = MATCH_TICKS / TICKS_PER_SECOND / 60;
 
 /**
  * @param {import("./arena.js").ArenaModule} module
- * @param {{seed: bigint, players: number, bodies: number, name: string, colour: number}} how an empty name: nobody plays
+ * @param {{seed: bigint, players: number, bodies: number, name: string, colour: number, after?: number}} how an empty name: nobody plays;
+ *   `after` so many seconds, until which bots play for everybody
  * @returns {DemoSource | null}
  */
-export function makeDemo(module, { seed, players, bodies, name, colour }) {
+export function makeDemo(module, { seed, players, bodies, name, colour, after = 0 }) {
   const arena = module.begin({ seed, playersMax: players, options: options(bodies, MINUTES) });
   if (!arena) return null;
   const world = new ArenaWorld(arena, MINUTES);
@@ -24,6 +25,7 @@ export function makeDemo(module, { seed, players, bodies, name, colour }) {
     world.join(slot, isPerson ? name : (NAMES[slot % NAMES.length] ?? "Bot"), isPerson ? colour : -1, !isPerson);
   }
   world.look();
+  for (let left = after * TICKS_PER_SECOND; left > 0 && world.ticksLeft > 1; left -= 1) world.step(new Map());
   return new DemoSource(world, name === "" ? -1 : 0);
 }
 

@@ -7,7 +7,7 @@ export const CELLS = 16;
 export const CELL = 256;
 export const DOORWAY = 96;
 /** Half of how thick a wall is drawn. */
-export const WALL_HALF = 7;
+export const WALL_HALF = 5;
 
 /** What stands on a border, as `model.rs` has it. */
 export const BORDER = Object.freeze({ open: 0, wall: 1, doorway: 2, door: 3 });

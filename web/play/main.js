@@ -1,5 +1,6 @@
 //! The match page. The address says what is shown: `/play` the lobby, `?match=ID` a match (with `&watch` as a spectator),
-//! `?replay=ID` a recording, `?demo` a match against bots without any server. Links, reloads and the back button work by it.
+//! `?replay=ID` a recording, `?demo` a match against bots without any server (`&seed=N` for a certain house, `&after=S` as it is after
+//! so many seconds). Links, reloads and the back button work by it. `graphics=canvas` or `graphics=webgl` chooses how to draw.
 
 import { byId, setText } from "../chat/dom.js";
 import { fetchRecording, isMatchId } from "./api.js";
@@ -17,7 +18,7 @@ import { Show } from "./show.js";
 import { Sound } from "./sound.js";
 import { WebGlPainter } from "./webgl.js";
 
-const DEMO = Object.freeze({ players: 24, bodies: 120 });
+const DEMO = Object.freeze({ players: 24, bodies: 120, afterMax: 295 });
 const BACKDROP = Object.freeze({ players: 16, bodies: 90, seed: 11n, name: "", colour: 0 });
 
 const settings = loadSettings();
@@ -82,7 +83,8 @@ async function playDemo() {
   const arena = await module;
   if (mine !== turn) return;
   const seed = BigInt.asUintN(64, BigInt(query().get("seed")?.match(/^\d{1,19}$/)?.[0] ?? Math.floor(Math.random() * 2 ** 32)));
-  const demo = arena && makeDemo(arena, { ...DEMO, seed, name: settings.name || "You", colour: settings.colour });
+  const after = Math.min(DEMO.afterMax, Number(query().get("after")?.match(/^\d{1,3}$/)?.[0] ?? 0));
+  const demo = arena && makeDemo(arena, { ...DEMO, seed, after, name: settings.name || "You", colour: settings.colour });
   if (!demo) return openLobby("The simulation does not run in this browser.");
   demo.onEnd = () => showEnd(ranking(demo.world.players), demo.slot, "");
   screen.run(demo);

@@ -3,6 +3,7 @@
 
 import { byId } from "../chat/dom.js";
 import { DeathView } from "./death.js";
+import { House } from "./house.js";
 import { Hud } from "./hud.js";
 import { Input } from "./input.js";
 import { Touch } from "./touch.js";
@@ -91,6 +92,18 @@ export class MatchScreen {
     return this.#source !== null && this.#source.slot >= 0 && !this.#isBackdrop;
   }
 
+  /** Where the drone is, on the canvas's element: for tests, and for whoever looks with the browser's tools. @param {Moment} moment @param {number} slot */
+  #tell({ tick, me, darkCells, players, drones }, slot) {
+    const { dataset } = this.#surface;
+    dataset.tick = rounded(tick);
+    dataset.slot = String(slot);
+    dataset.drones = String(drones.length);
+    if (!me) return;
+    [dataset.x, dataset.y, dataset.hp] = [rounded(me.x), rounded(me.y), rounded(me.hp)];
+    dataset.points = String(players.get(slot)?.score ?? 0);
+    dataset.dark = String(darkCells.has(House.cellAt(me.x, me.y)));
+  }
+
   /** @param {number} now */
   #frame(now) {
     const source = this.#source;
@@ -116,9 +129,12 @@ export class MatchScreen {
     this.hud.update(moment, source.slot, camera, source.figures(), this.#show.frames, now);
     if (source.slot >= 0) this.#death.update(moment, source.exact(), source.slot);
     this.#sound.notice(moment, target ?? camera);
-    this.#surface.dataset.tick = String(Math.floor(moment.tick));
+    this.#tell(moment, source.slot);
   }
 }
+
+/** Rounded, so that the page is not changed in each frame for nothing. @param {number} value */
+const rounded = (value) => String(Math.round(value));
 
 /** @param {string} id of a dialog @returns {HTMLDialogElement} */
 export const dialog = (id) => /** @type {HTMLDialogElement} */ (byId(id));

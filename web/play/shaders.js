@@ -209,7 +209,7 @@ void main() {
   else if (shape == 15) { float d = box(local, size - what.z, what.z * .5); over(vec3(0), smoothstep(what.z, -what.z * .4, d) * tint.a); veil = 0.0; }
   else if (shape == 16) {
     vec2 p = world; float g = cloud(p * .02); over(vec3(.05, .1, .075) * (.55 + .7 * g) + vec3(.0, .03, .012) * noise(p * .5), 1.0);
-    shine += vec3(.02, .034, .05) * (.4 + g); veil = 0.0;
+    shine += vec3(.03, .05, .066) * (.3 + g); veil = 0.0;
   } else if (shape == 17) {
     over(vec3(.55, .7, .9), fill(box(local, size, 1.0))); shine += vec3(.28, .4, .62) * coat.a * .8; over(vec3(.2, .22, .28), fill(abs(local.x) - 1.2)); veil = 0.0;
   } else if (shape == 20) drone(size.x / 1.35);
@@ -221,7 +221,7 @@ void main() {
     float n = cloud(world * .008 + vec2(time * .05, time * .03)); float n2 = cloud(world * .017 - vec2(time * .04, -time * .06));
     float near = smoothstep(.2, 1.0, length(world - eyes.xy) / eyes.z);
     float thick = mix(.06, .8, near) * (.55 + .55 * n) * (.7 + .5 * n2);
-    over(vec3(.055, .07, .115) * (.6 + .9 * n * n2), clamp(thick, 0.0, .94) * tint.a); shine += vec3(.05, .06, .1) * n * n2 * coat.a; veil = 0.0;
+    over(vec3(.055, .07, .115) * (.6 + .9 * n * n2), clamp(thick, 0.0, .94) * tint.a); shine += vec3(.1, .125, .2) * n * n2 * coat.a; veil = 0.0;
   }
   if (coat.a + shine.g + shine.r + shine.b <= 0.003) discard;
   vec2 hop = 1.2 / vec2(textureSize(lights, 0));

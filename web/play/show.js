@@ -83,8 +83,8 @@ export class Show {
 
   /** Gives up detail while the browser cannot keep up, and takes it back. @param {number} passed @param {number} now */
   #keepUp(passed, now) {
-    // A pause of more than a second was a hidden page, not a slow one.
-    if (passed <= 0 || passed >= 1) return;
+    // A pause of seconds was a hidden page, not a slow one.
+    if (passed <= 0 || passed >= 3) return;
     this.frames += (1 / passed - this.frames) * Math.min(0.5, passed * 3);
     if (now - this.#checkedAt < 1500) return;
     this.#checkedAt = now;
