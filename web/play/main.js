@@ -176,8 +176,11 @@ function setUpMenu() {
   });
   window.addEventListener("keydown", (event) => {
     if (byId("game").hidden || menu.open || dialog("end").open || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.code === "Escape") open();
-    else if (event.code === "Tab" && screen.isSteering) {
+    if (event.code === "Escape") {
+      // The browser would close the menu again with the same press.
+      event.preventDefault();
+      open();
+    } else if (event.code === "Tab" && screen.isSteering) {
       event.preventDefault();
       screen.hud.showsScores = !screen.hud.showsScores;
     } else if (event.code === "KeyM") toggle("hasSound");
