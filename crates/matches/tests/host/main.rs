@@ -9,6 +9,7 @@
 
 mod chaos;
 mod delivery;
+mod document;
 mod endings;
 mod inputs;
 mod lag;
