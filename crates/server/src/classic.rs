@@ -2,7 +2,7 @@
 //!
 //! The rules are in `matches::classic`. Its hall, with the four games and everybody who is connected, is the one thing here
 //! that all workers share behind a lock: players of a game may be on any worker, there are twenty of them at most, and
-//! what is done under the lock takes about a microsecond. What costs more, such as reading a message, is done outside.
+//! what is done under the lock takes one or two microseconds. What costs more, such as reading a message, is done outside.
 
 mod endpoint;
 mod pages;

@@ -28,6 +28,7 @@ pub(crate) fn page(shared: &Shared, workers: &[Totals]) -> String {
     connections(&mut page, workers);
     hubs(&mut page, shared);
     crate::play::page(&mut page, &shared.play);
+    classic(&mut page, shared);
     store(&mut page, shared);
     if let Some(tls) = &shared.tls {
         certificates(&mut page, tls);
@@ -61,6 +62,17 @@ fn hubs(page: &mut String, shared: &Shared) {
     each("stoa_chat_fell_behind_total", "counter", |s| s.fell_behind);
     each("stoa_chat_ephemeral_dropped_total", "counter", |s| s.ephemeral_dropped);
     each("stoa_chat_refused_total", "counter", |s| s.refused);
+}
+
+/// One for all workers, so without a label.
+fn classic(page: &mut String, shared: &Shared) {
+    let stats = shared.classic.hall().stats();
+    line(page, "stoa_classic_connections", "gauge", stats.connections as u64);
+    line(page, "stoa_classic_players", "gauge", stats.players as u64);
+    line(page, "stoa_classic_messages_waiting", "gauge", stats.waiting as u64);
+    line(page, "stoa_classic_requests_total", "counter", stats.done);
+    line(page, "stoa_classic_refused_total", "counter", stats.refused);
+    line(page, "stoa_classic_put_out_total", "counter", stats.put_out);
 }
 
 fn certificates(page: &mut String, tls: &net::Tls) {

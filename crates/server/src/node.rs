@@ -146,6 +146,7 @@ impl Node {
             gauges: (0..count).map(|_| WorkerGauges::default()).collect(),
             tls: config.tls.clone(),
             play: Play::start(config.play.clone(), count).map_err(StartError::Replays)?,
+            classic: Arc::new(ClassicShared::new(count)),
         });
         let draining = Arc::new(AtomicBool::new(false));
         let workers = start_workers(&config, listen, &shared, &draining)?;
@@ -213,7 +214,6 @@ fn start_workers(
         classic_websocket: Arc::new(short_messages(&config.websocket, FRAME_BYTES_MAX)),
         classic_root: config.classic_root.clone(),
     });
-    let classic = Arc::new(ClassicShared::new(usize::from(config.workers)));
     let options = Options {
         workers: config.workers,
         listen,
@@ -228,7 +228,7 @@ fn start_workers(
         ChatSite {
             worker: ChatWorker::start(usize::from(worker.index), &shared, hub),
             classic: ClassicSite {
-                worker: ClassicWorker::start(usize::from(worker.index), &classic),
+                worker: ClassicWorker::start(usize::from(worker.index), &shared.classic),
                 config: Arc::clone(&site),
             },
             play: PlaySite::new(&shared, &site),

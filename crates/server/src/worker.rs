@@ -1,6 +1,7 @@
 //! The chat of one worker: carries out the hub's effects, brings it what arrives, and keeps its time.
 
 use crate::auth::{Authenticator, Occasion};
+use crate::classic::ClassicShared;
 use crate::inbox::Inbox;
 use crate::metrics::WorkerGauges;
 use crate::play::Play;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<net::Tls>,
     /// Matches.
     pub(crate) play: Play,
+    /// The classic room, which is one for all workers.
+    pub(crate) classic: Arc<ClassicShared>,
 }
 
 /// The chat of one worker. Lives in an `Rc` that its connections share.

@@ -215,6 +215,13 @@ fn defect_h_floods_binary_and_huge_messages_are_closed_with_their_codes_and_hurt
         }
         assert_eq!(close_code(&mut flood).await, 4003);
         assert_eq!(hit(&mut good, "game1", "green", "tv").await["status"], "ok");
+
+        let page = get(node.addresses().admin.unwrap(), "/metrics").await;
+        for wanted in
+            ["stoa_classic_players 1\n", "stoa_classic_requests_total 2\n", "stoa_classic_put_out_total 0\n"]
+        {
+            assert!(page.contains(wanted), "{wanted} is not in {page}");
+        }
     });
 }
 

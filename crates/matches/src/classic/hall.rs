@@ -46,7 +46,7 @@ pub struct TooSoon {
     pub wait: Duration,
 }
 
-/// How many are here.
+/// How many are here, and what happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Connections.
@@ -55,6 +55,12 @@ pub struct Stats {
     pub players: usize,
     /// Messages that wait for connections that do not read.
     pub waiting: usize,
+    /// Requests that were answered with `ok`, since the start.
+    pub done: u64,
+    /// Messages that were answered with `fail` or `error`.
+    pub refused: u64,
+    /// Connections that were closed because they read too slowly, did not join in time, or were idle.
+    pub put_out: u64,
 }
 
 /// The classic rooms of one server.
@@ -65,6 +71,8 @@ pub struct Hall {
     effects: VecDeque<Effect>,
     /// Those whose outbox ran over, until they are put out.
     overrun: Vec<ConnectionId>,
+    /// Only the counters; the rest is counted when it is asked for.
+    counts: Stats,
 }
 
 /// One connection.
@@ -93,6 +101,7 @@ impl Hall {
             addresses: BTreeMap::new(),
             effects: VecDeque::new(),
             overrun: Vec::new(),
+            counts: Stats::default(),
         }
     }
 
@@ -129,6 +138,7 @@ impl Hall {
         person.heard_at = now;
         match read {
             Err(fault) => {
+                self.counts.refused += 1;
                 let retry_ms =
                     if let Fault::RateLimited { retry_ms } = fault { Some(retry_ms) } else { None };
                 let message = Message::Error { code: fault.code(), message: &fault.sentence(), retry_ms };
@@ -232,18 +242,22 @@ impl Hall {
         self.effects.pop_front()
     }
 
-    /// How many are here.
+    /// How many are here, and what happened.
     pub fn stats(&self) -> Stats {
         Stats {
             connections: self.people.len(),
             players: self.rooms.iter().map(Room::players_count).sum(),
             waiting: self.people.values().map(|person| person.outbox.len()).sum(),
+            ..self.counts
         }
     }
 
     fn answer(&mut self, id: ConnectionId, game: GameId, answer: Answer) {
         if let Some(text) = answer.to_players {
+            self.counts.done += 1;
             self.tell(game, &text);
+        } else {
+            self.counts.refused += 1;
         }
         self.push(id, answer.to_asker);
     }
@@ -277,6 +291,7 @@ impl Hall {
     fn dismiss(&mut self, id: ConnectionId, code: u16, reason: &'static str) {
         let Some(person) = self.people.get_mut(&id).filter(|person| !person.is_leaving) else { return };
         person.is_leaving = true;
+        self.counts.put_out += 1;
         person.outbox = VecDeque::new();
         self.effects.push_back(Effect::Close { connection: id, code, reason });
         self.unseat(id);

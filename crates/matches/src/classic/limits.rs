@@ -18,7 +18,7 @@ pub const NAME_BYTES_MAX: usize = 64;
 pub const MESSAGES: Rate = Rate { per_second: 20, burst: 100 };
 
 /// Refusals for the rate in a row after which nobody can mean it. Answer: close code 4003.
-pub const REFUSALS_IN_A_ROW_MAX: u32 = 1000;
+pub const REFUSALS_IN_A_ROW_MAX: u32 = 500;
 
 /// Messages that wait for a connection which does not read. Answer: close code 4001, and its colours are free at once.
 pub const OUTBOX_MESSAGES_MAX: usize = 512;

@@ -5,6 +5,7 @@ use matches::classic::{ConnectionId, Flooded, Full, Gate};
 use net::{Endpoint, Outgoing, Wake};
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use ws::CloseCode;
 
 /// The classic room's side of a WebSocket.
@@ -36,7 +37,14 @@ impl Endpoint for ClassicEndpoint {
             return out.close(CloseCode::UNSUPPORTED_DATA, "messages are JSON in text frames");
         };
         match self.gate.read(out.now(), text) {
-            Ok(read) => self.worker.with(|hall| hall.receive(out.now(), self.id, read)),
+            // Answered at once, so that many messages in one read do not look like a peer that does not read.
+            Ok(read) => {
+                let texts = self.worker.with(|hall| {
+                    hall.receive(out.now(), self.id, read);
+                    if out.room() > 0 { hall.transmit(self.id, out.room()) } else { Vec::new() }
+                });
+                send(&texts, out);
+            }
             Err(Flooded) => {
                 let code = CloseCode::new(4003).unwrap_or(CloseCode::POLICY_VIOLATION);
                 out.close(code, "far too many messages");
@@ -50,16 +58,20 @@ impl Endpoint for ClassicEndpoint {
             if texts.is_empty() {
                 return;
             }
-            for text in texts {
-                // If a Close frame is out already, nothing more is owed.
-                let _ = out.send(ws::Message::Text(&text));
-            }
+            send(&texts, out);
         }
     }
 
     fn on_close(&mut self, _: &ws::End) {
         self.worker.delist(self.id);
         self.worker.with(|hall| hall.closed(self.id));
+    }
+}
+
+fn send(texts: &[Arc<str>], out: &mut Outgoing<'_>) {
+    for text in texts {
+        // If a Close frame is out already, nothing more is owed.
+        let _ = out.send(ws::Message::Text(text));
     }
 }
 
