@@ -5,7 +5,7 @@ use crate::support::{Carrier, Directory, close_code, run};
 use matches::wire::{ClientMessage, Hello};
 
 #[test]
-fn m_what_the_protocol_does_not_allow_closes_the_connection_with_its_code_and_no_other() {
+fn p8_what_the_protocol_does_not_allow_closes_the_connection_with_its_code_and_no_other() {
     let directory = Directory::new();
     run(async {
         let node = node(&directory, |_| {});
@@ -40,7 +40,7 @@ fn m_what_the_protocol_does_not_allow_closes_the_connection_with_its_code_and_no
 }
 
 #[test]
-fn m_a_client_that_floods_is_closed_with_4003_wherever_its_match_is() {
+fn p8_a_client_that_floods_is_closed_with_4003_wherever_its_match_is() {
     let directory = Directory::new();
     run(async {
         let node = node(&directory, |_| {});
@@ -61,7 +61,7 @@ fn m_a_client_that_floods_is_closed_with_4003_wherever_its_match_is() {
 }
 
 #[test]
-fn m_a_client_that_does_not_read_costs_the_others_nothing_and_finds_the_newest_state() {
+fn p8_a_client_that_does_not_read_costs_the_others_nothing_and_finds_the_newest_state() {
     let directory = Directory::new();
     run(async {
         let node = node(&directory, |_| {});

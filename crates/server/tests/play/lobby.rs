@@ -108,3 +108,34 @@ fn a_handshake_for_no_match_from_a_foreign_page_or_without_the_subprotocol_is_re
         }
     });
 }
+
+#[test]
+fn a06_to_a09_what_is_no_handshake_never_reaches_a_match() {
+    let directory = Directory::new();
+    run(async {
+        let node = node(&directory, |_| {});
+        let target = format!("/v1/match/{}", create(&node, "").await);
+        let whole = "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: stoa.match.v1\r\n";
+        let without = |line: &str| {
+            let (before, rest) = whole.split_once(line).unwrap();
+            format!("{before}{}", rest.split_once("\r\n").unwrap().1)
+        };
+        let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        for (name, method, headers, expected) in [
+            ("a06", "POST", whole.to_owned(), 405),
+            ("a07", "GET", whole.replace("13", "99"), 426),
+            ("a08", "GET", without("Sec-WebSocket-Key"), 400),
+            ("a08", "GET", format!("{whole}{key}"), 400),
+            ("a08", "GET", whole.replace("dGhl", "dGh"), 400),
+            ("a09", "GET", whole.replace("Connection: upgrade", "Connection: close"), 400),
+            ("a subprotocol of somebody else", "GET", whole.replace("match.v1", "chat.v1"), 400),
+        ] {
+            let headers = headers.replace("Connection: close\r\n", "");
+            let (status, answer) = ask(&node, method, &target, &headers).await;
+            assert_eq!(status, expected, "{name}: {answer}");
+        }
+        let list = body(&ask(&node, "GET", "/v1/matches", "").await.1);
+        assert_ne!(list["matches"][0]["phase"], "running", "nobody came in");
+    });
+}
