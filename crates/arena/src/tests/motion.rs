@@ -161,6 +161,31 @@ proptest! {
         }
     }
 
+    /// No sequence of commands is faster than a dash each three seconds, for 5 ticks of 30 units and until the drag has taken its
+    /// speed, and 320 units a second otherwise.
+    #[test]
+    fn m3_no_commands_move_a_drone_faster_than_the_rules(seed: u64, all in prop::collection::vec((any::<u8>(), any::<u16>()), 300)) {
+        let mut stage = Stage::with(Config { bodies: 0, ..Config::new(11, 256) });
+        stage.drone(0, 0, 0);
+        stage.drone(1, 100, 100);
+        let mut chance = crate::chance::Chance::new(seed, 0);
+        let mut steps = Vec::new();
+        for (buttons, aim) in all {
+            let before = stage.get(0);
+            let command = Command { buttons: buttons & !buttons::GRENADE, aim, rewind: chance.next() as u8 };
+            stage.arena.step(&[(0, command)]);
+            let after = stage.get(0);
+            if before.is_there() && after.is_there() && after.respawn == before.respawn {
+                steps.push(angle::length(Vector { x: after.at.x - before.at.x, y: after.at.y - before.at.y }));
+            }
+        }
+        prop_assert!(steps.iter().all(|step| *step <= 30 * UNIT + UNIT), "{steps:?}");
+        for window in steps.windows(90) {
+            let way: Length = window.iter().sum();
+            prop_assert!(way <= (5 * 30 + 8 * 20 + 85 * 11) * UNIT, "{} units in three seconds", way / UNIT);
+        }
+    }
+
     #[test]
     fn energy_only_gets_less_without_thrust_and_wind(seed: u64, players in 2u16..40, entropy: u64) {
         let mut arena = tumult(seed, players, entropy);

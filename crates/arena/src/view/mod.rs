@@ -4,7 +4,7 @@
 //! its place can see. What changed in a cell is encoded once for all who got that cell at the same time before, as the
 //! difference to what they have; a receiver's snapshot is its own exact drone and the encoded cells, put together.
 //!
-//! A match keeps one [`Shared`] and calls [`Shared::prepare`] after each step; each receiver has a [`View`], and [`write`]
+//! A match keeps one [`Shared`] and calls [`Shared::prepare`] after each step; each receiver has a [`View`], and [`write()`]
 //! appends the body of a snapshot for it. `docs/match-protocol.md` has the bytes.
 
 mod audit;
