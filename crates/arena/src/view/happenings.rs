@@ -28,11 +28,19 @@ pub(super) mod kind {
 /// How old an event is, in ticks, is in the upper five bits of its first byte.
 const OLD: u32 = 3;
 
+/// An event, and where it can be seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Happening {
+    pub(super) event: Event,
+    /// Of a rail, all cells that it crosses.
+    pub(super) cells: CellSet,
+}
+
 /// The events of the latest ticks.
 #[derive(Clone, Debug)]
 pub(super) struct Happenings {
     /// By tick modulo their number.
-    ticks: Vec<(u32, Vec<Event>)>,
+    ticks: Vec<(u32, Vec<Happening>)>,
 }
 
 impl Happenings {
@@ -44,11 +52,11 @@ impl Happenings {
         let (tick, events) = &mut self.ticks[(arena.tick() % EVENTS_TICKS) as usize];
         *tick = arena.tick();
         events.clear();
-        events.extend_from_slice(arena.events());
+        events.extend(arena.events().iter().map(|&event| Happening { event, cells: places(&event) }));
     }
 
     /// The events after tick `since` until `now`, the oldest first, each with its age in ticks.
-    pub(super) fn between(&self, since: u32, now: u32) -> impl Iterator<Item = (u8, &Event)> {
+    pub(super) fn between(&self, since: u32, now: u32) -> impl Iterator<Item = (u8, &Happening)> {
         let count = now.saturating_sub(since).min(EVENTS_TICKS);
         (0..count).rev().flat_map(move |age| {
             let (tick, events) = &self.ticks[((now - age) % EVENTS_TICKS) as usize];
@@ -58,19 +66,51 @@ impl Happenings {
     }
 }
 
+/// The cells in which something of an event can be seen.
+fn places(event: &Event) -> CellSet {
+    match *event {
+        Event::Rail { from, to, .. } => {
+            (0..=RAIL_PARTS).map(|part| cell_of(part_of(from, to, part))).collect()
+        }
+        Event::PelletEnd { at, .. }
+        | Event::Blast { at, .. }
+        | Event::Hurt { at, .. }
+        | Event::Wrecked { at, .. }
+        | Event::Captured { at, .. }
+        | Event::Returned { at, .. } => [cell_of(at)].into_iter().collect(),
+        Event::Set { .. } => CellSet::new(),
+    }
+}
+
 /// Appends an event for a receiver that sees these cells; `knows` tells whether it knows a pellet. Returns whether there
 /// was anything to append.
 pub(super) fn put(
-    event: &Event,
+    happening: &Happening,
     age: u8,
     viewer: Option<Slot>,
     cells: &CellSet,
     knows: impl FnOnce(u16) -> bool,
     out: &mut Vec<u8>,
 ) -> bool {
-    let sees = |at: Vector| cells.contains(cell_of(at));
+    let is_seen = !happening.cells.intersection(cells).is_empty();
     let begin = |kind: u8| kind | age << OLD;
-    match *event {
+    match happening.event {
+        Event::Wrecked { slot, by, weapon, at } => {
+            out.extend_from_slice(&[begin(kind::WRECKED), slot, by, weapon as u8 | u8::from(is_seen) << 7]);
+            if is_seen {
+                put_place(at, out);
+            }
+        }
+        Event::Captured { body, by, .. } => {
+            out.push(begin(kind::CAPTURED));
+            out.extend_from_slice(&body.to_le_bytes());
+            out.push(by);
+        }
+        Event::Set { by, room } => out.extend_from_slice(&[begin(kind::SET), by, room]),
+        Event::Hurt { slot, by, hp, .. } if is_seen || viewer == Some(slot) || viewer == Some(by) => {
+            out.extend_from_slice(&[begin(kind::HURT), slot, by, hp]);
+        }
+        _ if !is_seen => return false,
         Event::Rail { by, from, to } => {
             let Some((from, to)) = visible_part(from, to, cells) else { return false };
             out.extend_from_slice(&[begin(kind::RAIL), by]);
@@ -78,7 +118,7 @@ pub(super) fn put(
             put_place(to, out);
         }
         Event::PelletEnd { id, at } => {
-            if !(sees(at) && knows(id)) {
+            if !knows(id) {
                 return false;
             }
             out.push(begin(kind::PELLET_END));
@@ -86,38 +126,14 @@ pub(super) fn put(
             put_place(at, out);
         }
         Event::Blast { by, at } => {
-            if !sees(at) {
-                return false;
-            }
             out.extend_from_slice(&[begin(kind::BLAST), by]);
             put_place(at, out);
         }
-        Event::Hurt { slot, by, hp, at } => {
-            if !(sees(at) || viewer == Some(slot) || viewer == Some(by)) {
-                return false;
-            }
-            out.extend_from_slice(&[begin(kind::HURT), slot, by, hp]);
-        }
-        Event::Wrecked { slot, by, weapon, at } => {
-            let is_seen = u8::from(sees(at));
-            out.extend_from_slice(&[begin(kind::WRECKED), slot, by, weapon as u8 | is_seen << 7]);
-            if is_seen == 1 {
-                put_place(at, out);
-            }
-        }
-        Event::Captured { body, by, at: _ } => {
-            out.push(begin(kind::CAPTURED));
-            out.extend_from_slice(&body.to_le_bytes());
-            out.push(by);
-        }
-        Event::Set { by, room } => out.extend_from_slice(&[begin(kind::SET), by, room]),
         Event::Returned { slot, at } => {
-            if !sees(at) {
-                return false;
-            }
             out.extend_from_slice(&[begin(kind::RETURNED), slot]);
             put_place(at, out);
         }
+        Event::Hurt { .. } => return false,
     }
     true
 }
@@ -130,16 +146,19 @@ fn put_place(at: Vector, out: &mut Vec<u8>) {
 /// Parts into which a rail is cut at most to find out who sees it: it crosses about ten cells.
 const RAIL_PARTS: i32 = 64;
 
+/// A point of a rail.
+fn part_of(from: Vector, to: Vector, part: i32) -> Vector {
+    let between =
+        |from: i32, to: i32| from + (i64::from(to - from) * i64::from(part) / i64::from(RAIL_PARTS)) as i32;
+    Vector { x: between(from.x, to.x), y: between(from.y, to.y) }
+}
+
 /// The part of a rail that lies in cells that are seen, from the first to the last of them. `None` if nothing of it does.
 fn visible_part(from: Vector, to: Vector, cells: &CellSet) -> Option<(Vector, Vector)> {
-    let at = |part: i32| Vector {
-        x: from.x + ((i64::from(to.x - from.x) * i64::from(part)) / i64::from(RAIL_PARTS)) as i32,
-        y: from.y + ((i64::from(to.y - from.y) * i64::from(part)) / i64::from(RAIL_PARTS)) as i32,
-    };
-    let sees = |part: &i32| cells.contains(cell_of(at(*part)));
+    let sees = |part: &i32| cells.contains(cell_of(part_of(from, to, *part)));
     let first = (0..=RAIL_PARTS).find(sees)?;
     let last = (0..=RAIL_PARTS).rev().find(sees)?;
-    Some((at(first), at(last)))
+    Some((part_of(from, to, first), part_of(from, to, last)))
 }
 
 #[cfg(test)]
@@ -153,7 +172,8 @@ mod tests {
 
     fn told(event: Event, cells: &[Cell]) -> Vec<u8> {
         let mut out = vec![];
-        put(&event, 3, None, &cells.iter().copied().collect(), |_| true, &mut out);
+        let happening = Happening { event, cells: places(&event) };
+        put(&happening, 3, None, &cells.iter().copied().collect(), |_| true, &mut out);
         out
     }
 

@@ -24,7 +24,7 @@ struct Flight {
     seen: u32,
 }
 
-/// A pellet that was not in this cell in the tick before.
+/// A pellet in the latest tick, and where.
 #[derive(Clone, Copy, Debug)]
 struct Arrival {
     number: u16,
@@ -35,7 +35,7 @@ struct Arrival {
 #[derive(Clone, Debug)]
 pub(super) struct Pellets {
     flights: Vec<Option<Flight>>,
-    live: Vec<u16>,
+    live: Vec<Arrival>,
     arrivals: Vec<Arrival>,
 }
 
@@ -87,7 +87,7 @@ impl Pellets {
             }
             *flight =
                 Some(Flight { pellet, cell, born: before.map_or(tick, |before| before.born), seen: tick });
-            self.live.push(number);
+            self.live.push(Arrival { number, cell });
         }
     }
 
@@ -106,23 +106,17 @@ impl Pellets {
         let count_at = out.len();
         out.extend_from_slice(&[0; 2]);
         let mut count = 0u16;
-        let mut look = |number: u16, cell: Cell| {
-            let Some(flight) = &self.flights[usize::from(number)] else { return };
+        for &Arrival { number, cell } in if all { &self.live } else { &self.arrivals } {
             if !cells.contains(cell) {
                 known.remove(number);
-            } else if flight.born > since || !known.contains(number) {
+                continue;
+            }
+            let Some(flight) = &self.flights[usize::from(number)] else { continue };
+            if flight.born > since || !known.contains(number) {
                 known.insert(number);
                 record(&flight.pellet, out);
                 count += 1;
             }
-        };
-        if all {
-            let live = self.live.iter().filter_map(|&number| {
-                self.flights[usize::from(number)].as_ref().map(|flight| (number, flight.cell))
-            });
-            live.for_each(|(number, cell)| look(number, cell));
-        } else {
-            self.arrivals.iter().for_each(|arrival| look(arrival.number, arrival.cell));
         }
         out[count_at..count_at + 2].copy_from_slice(&count.to_le_bytes());
         if count == 0 {

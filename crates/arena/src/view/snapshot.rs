@@ -272,9 +272,10 @@ fn put_events(
     let count_at = out.len();
     out.extend_from_slice(&[0; 2]);
     let mut count = 0u16;
-    for (age, event) in shared.happenings.between(since, tick) {
+    for (age, happening) in shared.happenings.between(since, tick) {
         let knows = |id| view.pellets.knows(id);
-        count += u16::from(count < u16::MAX && happenings::put(event, age, slot, &view.cells, knows, out));
+        count +=
+            u16::from(count < u16::MAX && happenings::put(happening, age, slot, &view.cells, knows, out));
     }
     out[count_at..count_at + 2].copy_from_slice(&count.to_le_bytes());
     if count == 0 {

@@ -324,3 +324,28 @@ fn m11_a_receiver_that_is_behind_gets_one_snapshot_that_is_no_larger_than_a_firs
         assert!(sizes.events < 8_000, "{sizes:?}");
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Bytes that were changed on the way are refused or read as something else; what is kept stays bounded.
+    #[test]
+    fn p8_no_snapshot_makes_a_decoder_panic(seed in any::<u64>(), changes in proptest::collection::vec((any::<u16>(), any::<u8>()), 40)) {
+        let mut game = Match::new(seed, 12);
+        let mut receiver = Receiver::new(&game.arena, View::player(0));
+        for (place, value) in changes {
+            game.step();
+            receiver.bytes.clear();
+            write(&game.arena, &game.shared, &mut receiver.view, Cadence::Full, &mut receiver.bytes);
+            let place = usize::from(place) % (4 * receiver.bytes.len());
+            if let Some(byte) = receiver.bytes.get_mut(place) {
+                *byte = value;
+            }
+            if receiver.decoder.apply(game.arena.tick(), &receiver.bytes).is_err() {
+                break;
+            }
+            let things = receiver.decoder.drones().count() + receiver.decoder.bodies().count();
+            prop_assert!(things <= super::MEMBERS_MAX);
+        }
+    }
+}
