@@ -1,4 +1,5 @@
-//! What snapshots cost: bytes per object and per player, and the time to write them.
+//! What snapshots cost: bytes per object and per player, and the time to write them (of the tick in the middle, so that
+//! other work on the machine does not count).
 //!
 //!     cargo run --release -p arena --example view_bytes
 //!
@@ -43,9 +44,9 @@ struct Totals {
     told: usize,
     cells: usize,
     encoded: usize,
-    write: Duration,
-    prepare: Duration,
-    step: Duration,
+    write: Vec<Duration>,
+    prepare: Vec<Duration>,
+    step: Vec<Duration>,
 }
 
 fn main() {
@@ -99,9 +100,9 @@ fn run(scene: &Scene) -> Totals {
         let written = Instant::now();
         let now = places(&arena);
         if counts {
-            totals.step += stepped - began;
-            totals.prepare += prepared - stepped;
-            totals.write += written - prepared;
+            totals.step.push(stepped - began);
+            totals.prepare.push(prepared - stepped);
+            totals.write.push(written - prepared);
             totals.encoded += shared.encoded_cells();
         }
         for (nth, (view, decoder)) in views.iter().zip(&mut decoders).enumerate() {
@@ -163,7 +164,6 @@ fn count(
 fn report(scene: &Scene, totals: &Totals) {
     let snapshots = totals.snapshots as f64;
     let each = |sum: usize| sum as f64 / snapshots;
-    let micros = |time: Duration, count: f64| time.as_secs_f64() * 1e6 / count;
     let ticks = f64::from(scene.ticks);
     println!("{} ({} players, {} bodies)", scene.what, scene.players, scene.bodies);
     println!(
@@ -189,10 +189,17 @@ fn report(scene: &Scene, totals: &Totals) {
         totals.most_bytes_in_a_second as f64 / 1000.0,
     );
     println!(
-        "  {:.2} µs per snapshot, {:.1} µs to prepare a tick, {:.1} cells encoded; the step took {:.1} µs",
-        micros(totals.write, snapshots),
-        micros(totals.prepare, ticks),
+        "  in the middle tick: {:.2} µs per snapshot, {:.1} µs to prepare, {:.1} cells encoded; the step took {:.1} µs",
+        middle(&totals.write) / f64::from(scene.players),
+        middle(&totals.prepare),
         totals.encoded as f64 / ticks,
-        micros(totals.step, ticks),
+        middle(&totals.step),
     );
+}
+
+/// The median, in microseconds.
+fn middle(times: &[Duration]) -> f64 {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    sorted[sorted.len() / 2].as_secs_f64() * 1e6
 }
