@@ -25,6 +25,7 @@ const WARM_UP_TICKS: u32 = 150;
 /// The generic header of a snapshot, with its type.
 const HEADER_BYTES: usize = 14;
 
+#[derive(Clone, Copy)]
 struct Scene {
     what: &'static str,
     players: u16,
@@ -32,6 +33,22 @@ struct Scene {
     ticks: u32,
     /// Which buttons of bots count.
     mask: u8,
+    cadence: Cadence,
+    /// Whether the receivers are spectators, who see through walls.
+    spectators: bool,
+}
+
+impl Scene {
+    /// The receiver with a number.
+    fn view(&self, nth: u16) -> View {
+        if !self.spectators {
+            return View::player(nth as Slot);
+        }
+        let mut view = View::spectator();
+        let [x, y] = [nth % 16, nth / 16].map(|index| (index * 256 + 128).to_le_bytes());
+        view.watch(&[2, x[0], x[1], y[0], y[1]]);
+        view
+    }
 }
 
 #[derive(Default)]
@@ -50,12 +67,36 @@ struct Totals {
 }
 
 fn main() {
+    let full = Scene {
+        what: "busy: 256 bots fight",
+        players: 256,
+        bodies: 500,
+        ticks: 600,
+        mask: 255,
+        cadence: Cadence::Full,
+        spectators: false,
+    };
     let scenes = [
-        Scene { what: "idle: nobody does anything", players: 256, bodies: 500, ticks: 300, mask: 0 },
-        Scene { what: "moving only", players: 256, bodies: 500, ticks: 300, mask: 15 },
-        Scene { what: "busy: 256 bots fight", players: 256, bodies: 500, ticks: 600, mask: 255 },
-        Scene { what: "64 bots fight", players: 64, bodies: 190, ticks: 600, mask: 255 },
-        Scene { what: "8 bots fight", players: 8, bodies: 70, ticks: 600, mask: 255 },
+        Scene { what: "idle: nobody does anything", mask: 0, ticks: 300, ..full },
+        Scene { what: "moving only", mask: 15, ticks: 300, ..full },
+        full,
+        Scene { what: "busy, all cells in each tick", cadence: Cadence::Slow, ticks: 300, ..full },
+        Scene {
+            what: "busy, through walls, all cells in each tick",
+            cadence: Cadence::Slow,
+            ticks: 300,
+            spectators: true,
+            ..full
+        },
+        Scene {
+            what: "crowded, all cells in each tick",
+            players: 64,
+            bodies: 600,
+            cadence: Cadence::Slow,
+            ..full
+        },
+        Scene { what: "64 bots fight", players: 64, bodies: 190, ..full },
+        Scene { what: "8 bots fight", players: 8, bodies: 70, ..full },
     ];
     for scene in scenes {
         report(&scene, &run(&scene));
@@ -70,7 +111,7 @@ fn run(scene: &Scene) -> Totals {
     let mut introduction = Vec::new();
     introduce(&arena, &mut introduction);
     let mut shared = Shared::new(&arena);
-    let mut views: Vec<View> = (0..scene.players).map(|slot| View::player(slot as Slot)).collect();
+    let mut views: Vec<View> = (0..scene.players).map(|nth| scene.view(nth)).collect();
     let mut decoders: Vec<Decoder> =
         (0..scene.players).map(|_| Decoder::new(&introduction).unwrap()).collect();
     let (mut totals, mut chance) = (Totals::default(), Chance::new(1, 1));
@@ -95,7 +136,7 @@ fn run(scene: &Scene) -> Totals {
         let prepared = Instant::now();
         for (view, body) in views.iter_mut().zip(&mut bodies) {
             body.clear();
-            write(&arena, &shared, view, Cadence::Full, body);
+            write(&arena, &shared, view, scene.cadence, body);
         }
         let written = Instant::now();
         let now = places(&arena);
