@@ -9,6 +9,53 @@
 //! * time: call [`Host::handle_timeout`] when [`Host::poll_timeout`] says so, as exactly as you can: these are ticks.
 //!
 //! There is no queue of snapshots. A connection that can take one gets the newest; what it was not sent is in the next.
+//!
+//! The loop that every shell has, here with one player whose connection is a counter of bytes, and without waiting:
+//!
+//! ```
+//! use matches::game::Setup;
+//! use matches::host::{Effect, Host, Identity, Limits, Sink, Spec};
+//! use matches::wire::{ClientMessage, Hello};
+//! use matches::{Registry, Wreckroom, ids::MatchId};
+//! use std::time::Duration;
+//!
+//! struct Connection(usize);
+//! impl Sink for Connection {
+//!     fn is_clear(&self) -> bool {
+//!         true // A socket is clear when all that was given to it has left.
+//!     }
+//!     fn binary(&mut self, message: &[u8]) {
+//!         self.0 += message.len();
+//!     }
+//! }
+//!
+//! let clock = Box::new(Duration::default); // In a node: the one that `now` comes from.
+//! let mut host = Host::new(Registry::new().with::<Wreckroom>(), Limits::default(), clock, 1);
+//! let id = MatchId::new("house").unwrap();
+//! let setup = Setup { seed: 1, players_max: 8, options: Box::default() };
+//! let spec = Spec { game: "wreckroom".into(), setup, fill_to: 4, invited: vec![], sleeps: true, is_recorded: false };
+//! let mut now = Duration::ZERO;
+//! host.create(now, id.clone(), spec).unwrap();
+//!
+//! let ann = host.open(now, &id, [7; 16]).unwrap(); // In a node: from the system's entropy.
+//! let mut connection = Connection(0);
+//! host.receive(now, ann, &ClientMessage::Hello(Hello { name: "Ann", ..Hello::default() }).to_bytes());
+//! for _ in 0..30 {
+//!     while let Some(effect) = host.poll_effect() {
+//!         match effect {
+//!             Effect::Authenticate { connection, name, .. } => {
+//!                 host.authenticated(now, connection, Ok(Identity { user: "ann".into(), name }));
+//!             }
+//!             Effect::Wake(_) => host.transmit(now, ann, &mut connection),
+//!             Effect::Close { .. } | Effect::Record { .. } | Effect::Ended { .. } => {}
+//!         }
+//!     }
+//!     now = host.poll_timeout().unwrap(); // In a node: wait for that, or for what a connection says.
+//!     host.handle_timeout(now);
+//! }
+//! assert_eq!(host.stats().players, 1);
+//! assert!(connection.0 > 0);
+//! ```
 
 mod beat;
 mod connection;

@@ -25,12 +25,16 @@
 //! let wish = Wish { queue: arena, party: vec![ann.clone()] };
 //! let ticket = lobby.find(Duration::ZERO, wish).unwrap();
 //! // Nobody else comes. The node calls back when the lobby wants it.
-//! while let TicketStatus::Waiting { .. } = lobby.ticket(ticket, &ann.user).unwrap() {
+//! let new = loop {
+//!     if let Some(Effect::Create(new)) = lobby.poll_effect() {
+//!         break new;
+//!     }
 //!     let now = lobby.poll_timeout().unwrap();
 //!     lobby.handle_timeout(now, &mut entropy);
-//! }
-//! let Some(Effect::Create(new)) = lobby.poll_effect() else { panic!() };
+//! };
 //! assert_eq!((new.seats, new.fill), (256, 24));
+//! // Ann waits until the node says that the match runs.
+//! assert!(matches!(lobby.ticket(ticket, &ann.user), Ok(TicketStatus::Waiting { .. })));
 //! ```
 
 mod limits;
