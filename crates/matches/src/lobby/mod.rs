@@ -58,7 +58,8 @@ use seats::{Held, Match, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// Where the lobby takes what nobody can guess from: 128 bits from the system, new at each call. Tests give a counter.
+/// Where the lobby takes what nobody can guess from: 128 bits from the system, new at each call, or 0 if the system has none;
+/// then no match begins. Tests give a counter.
 pub type Entropy<'a> = &'a mut dyn FnMut() -> u128;
 
 /// See the [module](self).
@@ -282,8 +283,8 @@ impl Lobby {
         if !self.can_create() {
             return Err(self.busy());
         }
-        self.held.entry(host.user.clone()).or_default().private += 1;
-        let id = self.create(now, entropy, queue, fill, Some(host.user.clone()));
+        let id = self.create(now, entropy, queue, fill, Some(host.user.clone())).ok_or(self.busy())?;
+        self.change_held(&host.user, |held| held.private += 1);
         self.seat(now, &id, host);
         self.announce(&id, entropy() as u64);
         Ok(id)

@@ -94,7 +94,7 @@ impl Lobby {
         if users < people_min && !overdue {
             return None;
         }
-        let id = self.create(now, entropy, name, fill, None);
+        let id = self.create(now, entropy, name, fill, None)?;
         for ticket in group {
             self.seat_ticket(now, ticket, &id);
         }

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// How often more people than there are seats are remembered as having played. Who comes beyond is not rated.
 const CAME_PER_SEAT_MAX: usize = 4;
 
+/// Ids that are tried for a new match. With 128 bits of chance the first one is good.
+const ID_TRIES_MAX: usize = 4;
+
 /// What a user holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Held {
@@ -126,7 +129,8 @@ impl Lobby {
         self.matches.len() < self.limits.matches_max && refused < self.workers.len().max(1)
     }
 
-    /// A match that does not run yet, without seats and without the node's knowing of it.
+    /// A match that does not run yet, without seats and without the node's knowing of it. `None` if there is no chance to
+    /// take an id from: then nobody could be kept from guessing it.
     pub(super) fn create(
         &mut self,
         now: Duration,
@@ -134,15 +138,13 @@ impl Lobby {
         queue: &QueueName,
         fill: u16,
         host: Option<UserId>,
-    ) -> MatchId {
-        let mut id = MatchId::random(entropy());
-        while self.matches.contains_key(&id) {
-            id = MatchId::random(entropy());
-        }
+    ) -> Option<MatchId> {
+        let mut ids = (0..ID_TRIES_MAX).map(|_| entropy()).filter(|chance| *chance != 0).map(MatchId::random);
+        let id = ids.find(|id| !self.matches.contains_key(id))?;
         let until = now + self.limits.creation_max;
         self.deadlines.insert((until, Deadline::Creation(id.clone())));
         self.insert_match(now, id.clone(), queue, fill, host, Stage::Creating { until });
-        id
+        Some(id)
     }
 
     pub(super) fn insert_match(

@@ -1,6 +1,6 @@
 //! Private matches: only with the link.
 
-use crate::rig::{Rig, comer, finish, ms, user};
+use crate::rig::{Rig, comer, finish, ms, queue, user};
 use matches::ids::MatchId;
 use matches::lobby::{Arrival, LobbyLimits, Refusal};
 use std::collections::BTreeSet;
@@ -92,4 +92,20 @@ fn beyond_the_number_of_matches_nobody_hosts() {
     let mut rig = Rig::new(LobbyLimits { matches_max: 1, ..LobbyLimits::default() }, crate::rig::terms());
     rig.host("ann").unwrap();
     assert!(matches!(rig.host("bob"), Err(Refusal::Busy { .. })));
+}
+
+#[test]
+fn without_chance_no_match_begins_and_nothing_hangs() {
+    let (mut rig, mut nothing, mut constant) = (Rig::usual(), || 0, || 7);
+    let (ann, bob) = (comer("ann", 25.0), comer("bob", 25.0));
+    let host = rig.lobby.host(rig.now, &mut nothing, &queue(), &ann, None);
+    assert!(matches!(host, Err(Refusal::Busy { .. })));
+    // A source that gives the same again is none, either.
+    rig.lobby.host(rig.now, &mut constant, &queue(), &ann, None).unwrap();
+    assert!(matches!(
+        rig.lobby.host(rig.now, &mut constant, &queue(), &bob, None),
+        Err(Refusal::Busy { .. })
+    ));
+    rig.work();
+    assert_eq!(rig.created.len(), 1);
 }
