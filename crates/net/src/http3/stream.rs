@@ -9,7 +9,7 @@
 use super::client::Link;
 use bytes::{Bytes, BytesMut};
 use h3::{Code, RequestEvent, RequestStream, Scope};
-use quinn::{Connection, RecvStream, SendStream, VarInt};
+use quinn::{Connection, RecvStream, SendStream, StoppedError, VarInt};
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
@@ -21,11 +21,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// write that is taken only in part has copied no more than this in vain.
 const FRAME_BYTES_MAX: usize = 16 * 1024;
 
+/// The end of the peer's interest in what we send: a code, or nothing if all was delivered.
+type Stopped = Pin<Box<dyn Future<Output = Result<Option<VarInt>, StoppedError>> + Send + Sync>>;
+
 /// A WebSocket's byte stream on a connection of HTTP/3.
 ///
 /// Shutting it down ends our side of the stream. Dropping it before both ends have, resets the stream with
-/// H3_REQUEST_CANCELLED (RFC 9220 section 3). A reset by the peer is [`io::ErrorKind::ConnectionReset`]. A peer that only
-/// wants to read no more (STOP_SENDING) is noticed with the next write.
+/// H3_REQUEST_CANCELLED (RFC 9220 section 3). A reset by the peer is [`io::ErrorKind::ConnectionReset`], and so is a peer that
+/// only wants to read no more (STOP_SENDING): a WebSocket needs both directions. What it sent before is read first.
 pub struct Http3Stream {
     connection: Connection,
     /// What closes a client's connection when nobody uses it any more.
@@ -33,6 +36,8 @@ pub struct Http3Stream {
     link: Option<Arc<Link>>,
     send: SendStream,
     receive: RecvStream,
+    /// Resolves when the peer wants to read no more. Made when there was nothing to read for the first time.
+    stopped: Option<Stopped>,
     reader: RequestStream,
     /// Bytes of the header of a DATA frame that are still to be sent.
     header_left: u8,
@@ -55,6 +60,7 @@ impl Http3Stream {
             link: None,
             send,
             receive,
+            stopped: None,
             reader,
             header_left: 0,
             promised: 0,
@@ -105,6 +111,26 @@ impl Http3Stream {
             Scope::Stream => self.abandon(error.code),
         }
         io::Error::new(io::ErrorKind::InvalidData, error)
+    }
+
+    /// Pending until the peer asks to be sent nothing more. Without a look at it, a WebSocket that only listens would be kept
+    /// for a peer that has left.
+    fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.is_shut {
+            return Poll::Pending;
+        }
+        let stopped = self.stopped.get_or_insert_with(|| Box::pin(self.send.stopped()));
+        match ready!(stopped.as_mut().poll(cx)) {
+            Ok(Some(_)) => {
+                self.abandon(Code::REQUEST_CANCELLED);
+                Poll::Ready(io::ErrorKind::ConnectionReset.into())
+            }
+            // Nothing was finished, so nothing can have been delivered; and the end of the connection is the reader's to tell.
+            Ok(None) | Err(_) => {
+                self.stopped = Some(Box::pin(std::future::pending()));
+                Poll::Pending
+            }
+        }
     }
 
     /// Ends both sides at once. It fails for a side that has ended, and then there is nothing to do.
@@ -172,7 +198,10 @@ impl AsyncRead for Http3Stream {
             if this.has_ended || space.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            let size = ready!(this.receive.poll_read(cx, space))?;
+            let Poll::Ready(read) = this.receive.poll_read(cx, space) else {
+                return this.poll_stopped(cx).map(Err);
+            };
+            let size = read?;
             if size == 0 {
                 this.has_ended = true;
                 return Poll::Ready(this.reader.finish().map_err(|error| this.fail(error)));

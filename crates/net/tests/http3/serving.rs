@@ -1,13 +1,14 @@
 //! What an honest client gets: pages and WebSockets, many on one connection, and a drain.
 
 use crate::peer::{BIG, Peer, Server, code, eventually};
-use crate::rig;
+use crate::rig::{self, PATIENCE};
 use h3::{Code, Request};
 use net::{Answer, Drain, Endpoint, Limits, Outgoing, Site, Tls};
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 use ws::Message;
 use ws::handshake::{ServerOffer, accept};
 
@@ -275,4 +276,20 @@ async fn a_new_certificate_is_for_new_connections_and_ends_no_old_one() {
     assert_ne!(shown(&other), old);
     other.websocket().await.echo("new").await;
     stream.echo("old").await;
+}
+
+#[tokio::test]
+async fn a_client_that_wants_to_read_no_more_has_left_and_its_siblings_notice_nothing() {
+    let server = Server::start(1, Limits::default());
+    let peer = server.peer().await;
+    let mut sibling = peer.websocket().await;
+    let mut stream = peer.websocket().await;
+    stream.echo("hello").await;
+    assert_eq!(server.workers.totals().websockets_open, 2);
+    // Nobody writes on it, so nothing but this tells the server.
+    stream.receive.stop(code(Code::NO_ERROR)).unwrap();
+    eventually("the WebSocket is over", || server.workers.totals().websockets_open == 1).await;
+    let asked = timeout(PATIENCE, stream.send.stopped()).await.unwrap().unwrap();
+    assert_eq!(asked, Some(code(Code::REQUEST_CANCELLED)), "the server reads no more, either");
+    sibling.echo("I live").await;
 }
