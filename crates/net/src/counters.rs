@@ -101,6 +101,8 @@ counters! {
     quic_failed,
     /// QUIC connections closed because the client broke HTTP/3 or QPACK.
     http3_violations,
+    /// Packets of unknown versions of QUIC that got no answer, because there were too many in that second.
+    quic_version_answers_withheld,
     /// Datagrams that came to the wrong worker, and were handed over to the right one.
     datagrams_handed_over,
     /// Datagrams lost because a worker did not take what was handed over to it.

@@ -109,6 +109,10 @@ pub struct QuicLimits {
     /// Bytes that clients may send ahead while their first packet waits for its turn, on one worker in total. What comes
     /// past it is dropped, and sent again by the client. Default 16 MiB.
     pub incoming_bytes_max: u64,
+    /// Answers in each second, on one worker and address, to packets of versions of QUIC that nobody here speaks (Version
+    /// Negotiation, RFC 9000 section 6): anybody can ask for them in anybody's name. Past it no answer is sent; a client
+    /// asks again. Default 500.
+    pub version_answers_per_second_max: u32,
     /// Streams in each direction that a client may have open on one connection besides its requests: control streams and
     /// those of kinds that are ignored. Default 16.
     pub unidirectional_streams_max: u16,
@@ -137,6 +141,7 @@ impl Default for QuicLimits {
             handshakes_max: 4096,
             retry_from_handshakes: 256,
             incoming_bytes_max: 16 * 1024 * 1024,
+            version_answers_per_second_max: 500,
             unidirectional_streams_max: 16,
             field_section_bytes_max: 16 * 1024,
             idle_work_burst_max: 1000,

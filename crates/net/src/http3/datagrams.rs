@@ -9,6 +9,7 @@
 //! client stay the same. The others cost one copy. An inbox that is full loses what does not fit, as any network may.
 
 use super::connection_id::Keys;
+use crate::clock;
 use crate::counters::Counters;
 use quinn::AsyncUdpSocket;
 use quinn::udp::{RecvMeta, Transmit};
@@ -18,6 +19,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Datagrams that wait in the inbox of a worker, 1.5 MB at most. What comes when it is full is lost.
@@ -108,12 +110,44 @@ pub(crate) struct Socket {
     inner: Arc<dyn AsyncUdpSocket>,
     desk: Desk,
     counters: Arc<Counters>,
+    version_answers: Mutex<PerSecond>,
 }
 
 impl Socket {
-    pub(crate) fn new(inner: Arc<dyn AsyncUdpSocket>, desk: Desk, counters: Arc<Counters>) -> Arc<Self> {
-        Arc::new(Self { inner, desk, counters })
+    /// `version_answers_max` is how many Version Negotiation packets leave in a second.
+    pub(crate) fn new(
+        inner: Arc<dyn AsyncUdpSocket>,
+        desk: Desk,
+        counters: Arc<Counters>,
+        version_answers_max: u32,
+    ) -> Arc<Self> {
+        let version_answers = Mutex::new(PerSecond { max: version_answers_max, second: 0, count: 0 });
+        Arc::new(Self { inner, desk, counters, version_answers })
     }
+}
+
+/// How often something happened in the current second.
+struct PerSecond {
+    max: u32,
+    second: u64,
+    count: u32,
+}
+
+impl PerSecond {
+    /// Whether it may happen once more.
+    fn take(&mut self, now: Duration) -> bool {
+        if self.second != now.as_secs() {
+            (self.second, self.count) = (now.as_secs(), 0);
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= self.max
+    }
+}
+
+/// Whether a datagram is a Version Negotiation packet: a long header with version 0, in any version of QUIC (RFC 8999
+/// section 6).
+fn is_version_negotiation(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, 0, 0, 0, 0, ..] if first & 0x80 != 0)
 }
 
 impl AsyncUdpSocket for Socket {
@@ -122,6 +156,15 @@ impl AsyncUdpSocket for Socket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        // quinn answers each packet of an unknown version by itself and without a limit. What it sends passes here; one that
+        // does not leave is one that the network lost.
+        if is_version_negotiation(transmit.contents) {
+            let mut answers = self.version_answers.lock().unwrap_or_else(PoisonError::into_inner);
+            if !answers.take(clock::now()) {
+                self.counters.quic_version_answers_withheld.add(1);
+                return Ok(());
+            }
+        }
         self.inner.try_send(transmit)
     }
 
@@ -216,6 +259,20 @@ mod tests {
         assert!(at_one.iter().all(|(_, meta)| meta.addr == from && meta.stride == 60));
         assert_eq!(collected(&desks[2]).len(), 1);
         assert_eq!(counters.totals().datagrams_handed_over, 3);
+    }
+
+    #[test]
+    fn each_second_has_so_many_answers_and_no_more() {
+        let mut answers = PerSecond { max: 3, second: 0, count: 0 };
+        for second in [0, 1, 7] {
+            let taken =
+                (0..10).filter(|i| answers.take(Duration::from_millis(second * 1000 + i * 99))).count();
+            assert_eq!(taken, 3, "in second {second}");
+        }
+        assert!(is_version_negotiation(&[0x80, 0, 0, 0, 0, 8]));
+        for other in [&[0x40, 0, 0, 0, 0][..], &[0xc0, 0, 0, 0, 1], &[0x80, 0, 0, 0], &[]] {
+            assert!(!is_version_negotiation(other));
+        }
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl Sockets {
     fn listen(self, worker: u16, local: &Local) -> io::Result<(Endpoint, Tls)> {
         let runtime = Arc::new(TokioRuntime);
         let socket = runtime.wrap_udp_socket(self.socket)?;
-        let socket = Socket::new(socket, self.desk, Arc::clone(&local.counters));
+        let answers_max = local.limits.quic.version_answers_per_second_max;
+        let socket = Socket::new(socket, self.desk, Arc::clone(&local.counters), answers_max);
         let (mut config, keys) = (self.endpoint, self.keys);
         config.cid_generator(move || Box::new(Ids::new(keys.clone(), worker)));
         // Its tasks are spawned where it is made, so they run on this worker's thread like everything else.

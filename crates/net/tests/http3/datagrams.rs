@@ -161,6 +161,30 @@ async fn q14_probing_for_connections_gets_no_answer() {
 }
 
 #[tokio::test]
+async fn q14_packets_of_unknown_versions_get_a_bounded_number_of_answers() {
+    const MAX: u32 = 5;
+    let quic = QuicLimits { version_answers_per_second_max: MAX, ..QuicLimits::default() };
+    let server = Server::start(1, limits(quic));
+    let packet = |number: u8| {
+        let ids = [&[8, number, 1, 2, 3, 4, 5, 6, 7][..], &[8, number, 9, 9, 9, 9, 9, 9, 9]].concat();
+        let mut packet = [&[0xc0, 0x1a, 0x2a, 0x3a, 0x4a][..], &ids].concat();
+        packet.resize(1200, 0);
+        packet
+    };
+    let packets: Vec<Vec<u8>> = (0..40).map(packet).collect();
+    let socket = send_from_nowhere(server.address, &packets);
+    let (_, datagrams) = answered(socket, Duration::from_millis(300)).await;
+    // They may have come around the beginning of another second.
+    assert!((1..=2 * MAX as usize).contains(&datagrams), "{datagrams} answers");
+    let withheld = 40 - datagrams as u64;
+    eventually("each is answered or counted", || {
+        server.workers.totals().quic_version_answers_withheld == withheld
+    })
+    .await;
+    server.peer().await.websocket().await.echo("I live").await;
+}
+
+#[tokio::test]
 async fn q10_nobody_gets_a_ticket_for_early_data() {
     let server = Server::start(1, Limits::default());
     let config = server.client_config();
