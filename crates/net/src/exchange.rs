@@ -90,8 +90,8 @@ pub(crate) fn answer<S: Site>(
         }
     };
     local.counters.requests.add(1);
-    let client_certificate = caller.tls.as_ref().and_then(|facts| facts.client.as_deref());
-    let request = Request { head, peer: caller.peer, secure: caller.tls.is_some(), client_certificate };
+    let peer_certificate = caller.tls.as_ref().and_then(|facts| facts.peer_certificate.as_deref());
+    let request = Request { head, peer: caller.peer, secure: caller.tls.is_some(), peer_certificate };
     let extras = Extras::new(head, caller);
     match (site.respond(&request), seat) {
         (Answer::Response(response), _) if extras.is_misleading(&response) => {

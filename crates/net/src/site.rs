@@ -41,7 +41,7 @@ pub struct Request<'a> {
     /// Whether it came over TLS.
     pub secure: bool,
     /// The certificate that the client showed in the TLS handshake, if one was asked for.
-    pub client_certificate: Option<&'a PeerCertificate>,
+    pub peer_certificate: Option<&'a PeerCertificate>,
 }
 
 /// What a site says to a request.

@@ -158,7 +158,7 @@ impl Tls {
             server_name,
             is_lasting: self.0.options.is_lasting,
             alpn: protocol.and_then(Alpn::from_name),
-            client: client_chain.and_then(PeerCertificate::from_chain),
+            peer_certificate: client_chain.and_then(PeerCertificate::from_chain),
         }
     }
 

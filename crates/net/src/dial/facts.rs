@@ -38,7 +38,7 @@ pub struct TlsHandshake {
     /// Such as `h2`. `None` if the server chose nothing.
     pub alpn: Option<String>,
     /// The certificate that the server showed, as far as it can be read.
-    pub certificate: Option<Arc<PeerCertificate>>,
+    pub peer_certificate: Option<Arc<PeerCertificate>>,
 }
 
 impl HandshakeFacts {
@@ -86,7 +86,7 @@ impl TlsHandshake {
             version: version.map_or_else(String::new, |version| format!("{version:?}")),
             cipher_suite: session.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())),
             alpn: session.alpn_protocol().map(shown),
-            certificate: session.peer_certificates().and_then(PeerCertificate::from_chain),
+            peer_certificate: session.peer_certificates().and_then(PeerCertificate::from_chain),
         }
     }
 
@@ -99,7 +99,7 @@ impl TlsHandshake {
             version: "TLSv1_3".to_owned(),
             cipher_suite: None,
             alpn: data.and_then(|data| data.protocol).as_deref().map(shown),
-            certificate: chain.and_then(|chain| PeerCertificate::from_chain(&chain)),
+            peer_certificate: chain.and_then(|chain| PeerCertificate::from_chain(&chain)),
         }
     }
 }

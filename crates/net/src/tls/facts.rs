@@ -15,7 +15,7 @@ pub(crate) struct TlsFacts {
     /// The protocol that both agreed on (RFC 7301). None if the client offered none, which then means HTTP/1.1.
     pub(crate) alpn: Option<Alpn>,
     /// The certificate that the client showed and that was verified.
-    pub(crate) client: Option<Arc<PeerCertificate>>,
+    pub(crate) peer_certificate: Option<Arc<PeerCertificate>>,
     /// The certificates that this side may have shown; those of one name cover the same hosts.
     pub(super) shown: Option<Group>,
 }

@@ -76,7 +76,7 @@ async fn over_tls_the_handshake_tells_what_was_agreed() {
     assert!(facts.fields.iter().any(|(name, _)| name == "date"), "{facts:?}");
     let tls = facts.tls.unwrap();
     assert_eq!((tls.version.as_str(), tls.alpn.as_deref()), ("TLSv1_3", Some("h2")));
-    assert!(tls.certificate.unwrap().dns_names().contains(&"localhost".to_owned()));
+    assert!(tls.peer_certificate.unwrap().dns_names().contains(&"localhost".to_owned()));
     let mut socket = WebSocket::new(dialed);
     let big = vec![7; 1_000_000];
     socket.send(Message::Binary(&big)).await.unwrap();

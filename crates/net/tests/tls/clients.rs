@@ -17,7 +17,7 @@ impl Site for WhoAmI {
     type Endpoint = NoEndpoint;
 
     fn respond(&self, request: &Request<'_>) -> Answer<NoEndpoint> {
-        let who = request.client_certificate.map_or_else(
+        let who = request.peer_certificate.map_or_else(
             || "nobody".to_owned(),
             |client| {
                 let print: String = client.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();

@@ -18,7 +18,7 @@ fn to_lines(facts: &HandshakeFacts) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(tls) = &facts.tls {
         lines.push(format!("TLS   {}", tls_line(tls)));
-        if let Some(certificate) = &tls.certificate {
+        if let Some(certificate) = &tls.peer_certificate {
             let names = escape(&certificate.dns_names().join(", "));
             lines.push(format!("TLS   certificate {} for {names}", escape(certificate.subject())));
         }
@@ -75,7 +75,7 @@ fn to_json(facts: &HandshakeFacts) -> Value {
             "version": tls.version,
             "cipher_suite": tls.cipher_suite,
             "alpn": tls.alpn,
-            "certificate": tls.certificate.as_ref().map(|it| {
+            "certificate": tls.peer_certificate.as_ref().map(|it| {
                 json!({"subject": it.subject(), "dns_names": it.dns_names()})
             }),
         })
