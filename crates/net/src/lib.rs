@@ -69,7 +69,7 @@ pub use site::{Answer, Later, NoEndpoint, Request, Site};
 pub use stream::Stream;
 pub use tap::{Direction, Tapped};
 pub use tls::{Alpn, ClientAuthority, KeyLog, PeerCertificate, PemPair, Reloads, Tls, TlsError, TlsOptions};
-pub use trust::Trust;
+pub use trust::{Trust, verify_nothing};
 pub use websocket::{
     Mailbox, OutgoingMessage, OwnedMessage, Piece, Receiver, Sender, Serve, TrySendError, WebSocket, serve,
 };

@@ -30,7 +30,7 @@ impl Trust {
     pub(crate) fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, String> {
         let provider = tls::provider();
         let path = match self {
-            Self::Anybody => return Ok(Arc::new(AnyServer(provider))),
+            Self::Anybody => return Ok(Arc::new(AnyServer { provider, checks_key: true })),
             Self::System => Path::new(SYSTEM_STORE),
             Self::PemFile(path) => path,
         };
@@ -50,9 +50,19 @@ fn roots(path: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Takes every certificate, but still checks that the server has its key.
+/// Takes every certificate, and does not even check that the server has its key: for load generators, whose own time is not
+/// what is measured. Anybody in between can read everything.
+pub fn verify_nothing() -> Arc<dyn ServerCertVerifier> {
+    Arc::new(AnyServer { provider: tls::provider(), checks_key: false })
+}
+
+/// Takes every certificate.
 #[derive(Debug)]
-struct AnyServer(Arc<CryptoProvider>);
+struct AnyServer {
+    provider: Arc<CryptoProvider>,
+    /// Whether the server must have the certificate's key.
+    checks_key: bool,
+}
 
 impl ServerCertVerifier for AnyServer {
     fn verify_server_cert(
@@ -72,7 +82,15 @@ impl ServerCertVerifier for AnyServer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        if !self.checks_key {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -81,10 +99,18 @@ impl ServerCertVerifier for AnyServer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        if !self.checks_key {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
