@@ -2,65 +2,14 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
+use counting::{allocations, peak_bytes};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ws::deflate::{Codec, Parameters};
 use ws::{Config, Connection, Event, Message, Prepared, Role};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-    /// Bytes that the thread holds, and the most that it held.
-    static HELD: Cell<(i64, i64)> = const { Cell::new((0, 0)) };
-}
-
-/// Notes that a thread holds so many bytes more.
-fn hold(bytes: i64) {
-    let _ = HELD.try_with(|held| {
-        let (now, most) = held.get();
-        held.set((now + bytes, most.max(now + bytes)));
-    });
-}
-
-/// The most bytes that `work` held beyond what was held before.
-fn peak_of(work: impl FnOnce()) -> i64 {
-    let (before, _) = HELD.get();
-    HELD.set((before, before));
-    work();
-    HELD.get().1 - before
-}
-
-/// The system's allocator, counting the calls of each thread.
-struct Counting;
-
-#[expect(unsafe_code, reason = "the trait of allocators is unsafe; every call is passed on unchanged")]
-// SAFETY: the methods hand their arguments and results through to `System`, which keeps the contract.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        hold(layout.size() as i64);
-        // SAFETY: the caller's promise about `layout` is the one that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        hold(-(layout.size() as i64));
-        // SAFETY: the pointer came from `System` with this layout, as all of them do.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        hold(size as i64 - layout.size() as i64);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// A server that echoes what a client sends, with buffers that live as long as they do.
 struct Echo {
@@ -147,9 +96,7 @@ fn check_steady_state(agreed: Option<Parameters>) {
         }
     };
     rounds(1000);
-    let before = ALLOCATIONS.get();
-    rounds(5_000);
-    assert_eq!(ALLOCATIONS.get() - before, 0, "{agreed:?}");
+    assert_eq!(allocations(|| rounds(5_000)), 0, "{agreed:?}");
 }
 
 #[test]
@@ -169,10 +116,11 @@ fn a_compressed_message_in_steady_state_allocates_nothing() {
 #[test]
 fn a_connection_that_waits_owns_no_heap_memory() {
     let config = Arc::new(Config::default());
-    let before = ALLOCATIONS.get();
-    let server = Connection::new(Role::Server, config, Duration::ZERO, [0; 2]);
-    assert_eq!(ALLOCATIONS.get() - before, 0);
-    assert_eq!(server.buffered_bytes(), 0);
+    let made = allocations(|| {
+        let server = Connection::new(Role::Server, config, Duration::ZERO, [0; 2]);
+        assert_eq!(server.buffered_bytes(), 0);
+    });
+    assert_eq!(made, 0);
 }
 
 #[test]
@@ -204,7 +152,7 @@ fn z05_what_compression_costs_a_connection_is_known() {
 fn z01_z02_a_bomb_takes_no_more_memory_than_the_limit() {
     const LIMIT: usize = 1 << 20;
     /// Beyond the message itself: zlib's window and state.
-    const ALLOWANCE: i64 = 64 << 10;
+    const ALLOWANCE: usize = 64 << 10;
     let limits = ws::Limits { frame_bytes_max: 16 << 20, ..ws::Limits::default() };
     let config = Arc::new(Config { limits, ..Config::default() });
     // 6 GiB of one letter, as a bomb of 6 MiB whose blocks repeat: 1,024 to 1.
@@ -227,13 +175,13 @@ fn z01_z02_a_bomb_takes_no_more_memory_than_the_limit() {
         let event = server.receive(Duration::ZERO, &mut good, &mut output, &mut codec);
         assert!(matches!(event, Some(Event::Message(Message::Text(text))) if text.len() == LIMIT));
         drop(codec);
-        let peak = peak_of(|| {
+        let peak = peak_bytes(|| {
             let mut codec = Codec::default();
             assert!(server.receive(Duration::ZERO, &mut bad, &mut output, &mut codec).is_none());
         });
         let in_place = fragments == 1;
         // What comes in fragments must be gathered, and gathering ends at the limit too.
-        let most = if in_place { LIMIT as i64 } else { 2 * LIMIT as i64 };
+        let most = if in_place { LIMIT } else { 2 * LIMIT };
         assert!(peak <= most + ALLOWANCE, "{peak} bytes, takeover {takeover}, {fragments} fragments");
         assert_eq!(server.end(), Some(&ws::End::PeerExceeded(ws::Limit::MessageBytes)));
     }

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "../counting/mod.rs"]
 mod counting;
 mod inflating;
 mod memory;

@@ -1,97 +1,22 @@
-//! What HTTP/1.1 costs a server in memory. A message: no allocation when plain, and two for each wake-up over TLS, however
-//! many messages it has. An idle connection: about 1 KiB plain, and less than 3.5 KiB over TLS, beside the keys that aws-lc
-//! keeps for itself (about 2 KiB). Counted, so that it is the same on every machine.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
+//! HTTP/1.1. A message: no allocation when plain, and two for each wake-up over TLS, however many messages it has. An idle
+//! connection: about 1 KiB plain, and less than 3.5 KiB over TLS, beside the keys that aws-lc keeps for itself (about 2 KiB).
 
-mod rig;
-
-use net::{Answer, Endpoint, Limits, Listen, Options, Outgoing, Request, Site, Tls, Workers};
+use crate::counting::{Notes, Seen};
+use crate::rig;
+use net::{Limits, Listen, Options, Tls, Workers};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use ws::Message;
-use ws::handshake::{ServerOffer, accept};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-    static HELD_BYTES: Cell<i64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, counting what each thread does.
-struct Counting;
-
-fn count(calls: u64, bytes: i64) {
-    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + calls));
-    let _ = HELD_BYTES.try_with(|held| held.set(held.get() + bytes));
-}
-
-#[expect(unsafe_code, reason = "the trait of allocators is unsafe; every call is passed on unchanged")]
-// SAFETY: the methods hand their arguments and results through to `System`, which keeps the contract.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(1, layout.size() as i64);
-        // SAFETY: the caller's promise about `layout` is the one that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(0, -(layout.size() as i64));
-        // SAFETY: the pointer came from `System` with this layout, as all of them do.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(1, size as i64 - layout.size() as i64);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// What the worker's thread had counted when it last handled a message.
-#[derive(Default)]
-struct Seen {
-    allocations: AtomicU64,
-    held_bytes: AtomicI64,
-}
-
-/// Echoes, and notes what its thread has counted.
-struct Noting(Arc<Seen>);
-
-impl Endpoint for Noting {
-    fn on_message(&mut self, message: Message<'_>, out: &mut Outgoing<'_>) {
-        let _ = out.send(message);
-        self.0.allocations.store(ALLOCATIONS.get(), Ordering::Release);
-        self.0.held_bytes.store(HELD_BYTES.get(), Ordering::Release);
-    }
-}
-
-struct Notes(Arc<Seen>);
-
-impl Site for Notes {
-    type Endpoint = Noting;
-
-    fn respond(&self, request: &Request<'_>) -> Answer<Noting> {
-        let accepted = accept(request.head, &ServerOffer::default()).expect("a WebSocket");
-        let seen = Arc::clone(&self.0);
-        Answer::Upgrade { accepted, endpoint: Box::new(move |_| Noting(seen)), config: Arc::default() }
-    }
-}
 
 fn server(tls: Option<Tls>) -> (Workers, SocketAddr, Arc<Seen>) {
     let mut options = Options::new(1, []);
     options.listen.push(Listen { address: "127.0.0.1:0".parse().unwrap(), tls, http3: false });
     options.limits = Limits::default();
-    let seen = Arc::<Seen>::default();
-    let notes = Arc::clone(&seen);
-    let workers = Workers::start(options, move |_| Notes(Arc::clone(&notes))).unwrap();
+    let notes = Notes::default();
+    let seen = Arc::clone(&notes.seen);
+    let workers = Workers::start(options, move |_| notes.clone()).unwrap();
     let address = workers.addresses()[0];
     (workers, address, seen)
 }
@@ -128,9 +53,9 @@ fn allocations_per_round(stream: &mut (impl Read + Write), seen: &Seen, messages
     };
     // Buffers grow at first.
     (0..50).for_each(|_| round());
-    let before = seen.allocations.load(Ordering::Acquire);
+    let before = seen.allocations();
     (0..ROUNDS).for_each(|_| round());
-    let after = seen.allocations.load(Ordering::Acquire);
+    let after = seen.allocations();
     (after - before) as f64 / f64::from(ROUNDS)
 }
 
@@ -197,7 +122,7 @@ fn bytes_per_idle_connection<S: Read + Write>(seen: &Seen, connect: impl Fn() ->
             idle.push(stream);
         }
         (0..2).for_each(|_| echo(&mut first));
-        *held = seen.held_bytes.load(Ordering::Acquire);
+        *held = seen.held_bytes();
     }
     (held[1] - held[0]) / CONNECTIONS as i64
 }
