@@ -298,3 +298,56 @@ fn t14_frames_that_lie_about_themselves_end_the_carrier() {
         assert!(errors.contains(&error), "{:?}...: {error}", &bytes[..bytes.len().min(20)]);
     }
 }
+
+/// Faults of one stream, by the letter of RFC 9113: its sections ask for no more than a reset of that stream. h2 ends the
+/// carrier for some of them; `docs/conformance.md` has the same list.
+#[test]
+fn t14_which_faults_of_a_stream_end_the_carrier() {
+    let open = |stream: u32| frame(HEADERS, END_HEADERS, stream, &block(WEBSOCKET));
+    let over = |stream: u32| frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(GET));
+    let field = |name: &'static str, value: &'static str| {
+        frame(HEADERS, END_HEADERS | END_STREAM, 3, &block(&and(GET, name, value)))
+    };
+    let depends_on_itself = frame(
+        HEADERS,
+        END_HEADERS | END_STREAM | PRIORITIZED,
+        3,
+        &[&[0, 0, 0, 3, 9][..], &block(GET)].concat(),
+    );
+    let cases = [
+        ("field of HTTP/1.1", field("connection", "close"), Fate::Reset(PROTOCOL_ERROR)),
+        ("upper case", field("Upper", "case"), Fate::Ended(PROTOCOL_ERROR)),
+        ("a name that is none", field("x y", "z"), Fate::Ended(PROTOCOL_ERROR)),
+        ("a value with a zero", field("x", "y\0"), Fate::Ended(PROTOCOL_ERROR)),
+        ("unknown pseudo-header", field(":unknown", "x"), Fate::Ended(PROTOCOL_ERROR)),
+        ("HEADERS that depend on themselves", depends_on_itself, Fate::Reset(PROTOCOL_ERROR)),
+        ("PRIORITY of another length", frame(raw::PRIORITY, 0, 3, &[0; 4]), Fate::Ended(PROTOCOL_ERROR)),
+        (
+            "WINDOW_UPDATE of 0",
+            [open(3), frame(WINDOW_UPDATE, 0, 3, &[0; 4])].concat(),
+            Fate::Ended(PROTOCOL_ERROR),
+        ),
+        (
+            "a window beyond 2^31 - 1",
+            [open(3), frame(WINDOW_UPDATE, 0, 3, &0x7fff_ffff_u32.to_be_bytes())].concat(),
+            Fate::Reset(raw::FLOW_CONTROL_ERROR),
+        ),
+        ("DATA after the end", [over(3), frame(DATA, 0, 3, b"x")].concat(), Fate::Ended(PROTOCOL_ERROR)),
+    ];
+    for (what, bytes, expected) in cases {
+        let (_workers, address) = server(Limits::default());
+        let mut peer = Raw::connect(address);
+        let sibling = peer.websocket();
+        peer.try_send_bytes(&bytes);
+        let is_fate = |kind: u8| kind == RST_STREAM || kind == GOAWAY;
+        let frame = peer.read_until(|frame| is_fate(frame.kind));
+        let got = match frame.kind {
+            RST_STREAM => Fate::Reset(frame.error()),
+            _ => Fate::Ended(frame.error()),
+        };
+        assert_eq!(got, expected, "{what}");
+        if matches!(got, Fate::Reset(_)) {
+            peer.echo(sibling, "not harmed");
+        }
+    }
+}
