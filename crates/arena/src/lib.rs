@@ -3,6 +3,28 @@
 //! Everything is integers and everything is in a fixed order, so the same setup and the same commands give the same bits
 //! on every machine, natively and in WebAssembly. There is no clock and no randomness here: time is the number of the
 //! tick, chance is a generator that the match's seed starts.
+//!
+//! [`Arena`] is a match: players [`join`](Arena::join), each tick is a [`step`](Arena::step) with their commands, and everything can be
+//! looked at, [hashed](Arena::hash), [saved](Arena::save) and [loaded](Arena::load).
+//!
+//! ```
+//! use arena::{Arena, Config, bot};
+//!
+//! let mut arena = Arena::new(&Config::new(7, 2));
+//! arena.join(0, None, true)?;
+//! arena.join(1, None, true)?;
+//! while !arena.is_over() {
+//!     let entropy = u64::from(arena.tick());
+//!     let commands = [0, 1].map(|slot| (slot, bot::think(&arena, slot, entropy)));
+//!     arena.step(&commands);
+//! }
+//! assert!(arena.ranking()[0].points > 0);
+//! # Ok::<(), arena::JoinError>(())
+//! ```
+//!
+//! To learn how it works, read `model` (what there is), `arena` (what happens in a tick, in which order), `drone` (what a command
+//! does), `physics` and `walls` (how things move), `pellets`, `rail`, `grenades` (what hits), `contest` (what it counts), `map` (the
+//! house), and then `tests`, which hold the rules and their numbers one by one.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -110,8 +110,8 @@ fn assert_outside_walls(arena: &Arena, at: Vector, radius: Length, rounding: Len
 }
 
 /// An arena in which everything flies about as fast as it may.
-fn tumult(seed: u64, players: u16, entropy: u64) -> Arena {
-    let mut arena = Arena::new(&Config::new(seed, players));
+fn tumult(seed: u64, players: u16, bodies: u16, entropy: u64) -> Arena {
+    let mut arena = Arena::new(&Config { bodies, ..Config::new(seed, players) });
     let mut chance = crate::chance::Chance::new(entropy, 1);
     let mut speed = || angle::along(chance.below(1024) as u16, chance.below(SPEED_MAX as u32) as Length);
     for slot in 0..players {
@@ -136,8 +136,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn nothing_leaves_the_house_or_enters_a_wall_or_passes_through_one(seed: u64, players in 2u16..40, entropy: u64) {
-        let mut arena = tumult(seed, players, entropy);
+    fn nothing_leaves_the_house_or_enters_a_wall_or_passes_through_one(seed: u64, players in 2u16..40, bodies in 0u16..601, entropy: u64) {
+        let mut arena = tumult(seed, players, bodies, entropy);
         for _ in 0..40 {
             let before: Vec<(Vector, bool)> =
                 arena.physics().discs.iter().map(|disc| (disc.at, disc.radius > 0)).collect();
@@ -187,8 +187,8 @@ proptest! {
     }
 
     #[test]
-    fn energy_only_gets_less_without_thrust_and_wind(seed: u64, players in 2u16..40, entropy: u64) {
-        let mut arena = tumult(seed, players, entropy);
+    fn energy_only_gets_less_without_thrust_and_wind(seed: u64, players in 2u16..40, bodies in 0u16..601, entropy: u64) {
+        let mut arena = tumult(seed, players, bodies, entropy);
         let mut last = energy(&arena);
         for _ in 0..60 {
             arena.step(&[]);
