@@ -1,5 +1,5 @@
 //! Tag, a whole game for Stoa's match runtime: who is "it" catches others on a small torus, and whoever was it for the
-//! shortest time wins. Copy it to begin your own: see `README.md` beside this file. Run it: `cargo run --example tag`
+//! shortest time wins. Copy it to begin your own: see `README.md` beside this file. Run it: `cargo run -p matches --example tag`
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 use matches::game::{Game, Input, Outcome, Profile, Ranked, Rate, Refusal, Seat, Setup, Slot};
 use matches::host::{Effect, Host, Limits, Spec};
