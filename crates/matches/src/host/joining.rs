@@ -48,8 +48,12 @@ impl Host {
         }
     }
 
+    /// Takes a place, unless the match has to be restored first: then it is taken after that.
     fn leave(&mut self, of: MatchKey, slot: Slot) {
         let Some(table) = &mut self.tables[of] else { return };
+        if !table.game.is_well() {
+            return;
+        }
         table.game.leave(slot);
         table.places[usize::from(slot)] = None;
         table.place_changed(slot);

@@ -57,6 +57,7 @@ pub(crate) trait Match {
     /// How often the game failed since this was asked last.
     fn take_failures(&mut self) -> u32;
     fn join(&mut self, slot: Slot, profile: &Profile) -> Result<(), JoinError>;
+    /// Only while the match is well.
     fn leave(&mut self, slot: Slot);
     fn look(&mut self, slot: Slot, out: &mut Vec<u8>);
     fn introduce(&mut self, out: &mut Vec<u8>);
@@ -96,7 +97,8 @@ struct Place<C> {
 
 struct Receiver<V> {
     seat: Seat,
-    view: V,
+    /// `None` from a panic until the match is restored.
+    view: Option<V>,
     /// What it wants to watch, for when the match is restored.
     watched: Box<[u8]>,
 }
@@ -225,6 +227,9 @@ impl<G: Game> Match for Running<G> {
     }
 
     fn join(&mut self, slot: Slot, profile: &Profile) -> Result<(), JoinError> {
+        if !self.is_well() {
+            return Err(JoinError::Failed);
+        }
         match guard(|| self.game.join(slot, profile)) {
             None => {
                 self.fail();
@@ -268,11 +273,11 @@ impl<G: Game> Match for Running<G> {
         if self.receivers.len() <= key {
             self.receivers.resize_with(key + 1, || None);
         }
-        match guard(|| self.game.view(seat)) {
-            Some(view) => self.receivers[key] = Some(Receiver { seat, view, watched: Box::default() }),
-            None => {
-                self.fail();
-            }
+        let view = if self.is_well() { guard(|| self.game.view(seat)) } else { None };
+        let has_failed = view.is_none() && self.is_well();
+        self.receivers[key] = Some(Receiver { seat, view, watched: Box::default() });
+        if has_failed {
+            self.fail();
         }
     }
 
@@ -285,9 +290,8 @@ impl<G: Game> Match for Running<G> {
     fn watch(&mut self, key: usize, what: &[u8]) {
         let Some(Some(receiver)) = self.receivers.get_mut(key) else { return };
         receiver.watched = what.into();
-        if matches!(self.health, Health::Well)
-            && guard(|| self.game.watch(&mut receiver.view, what)).is_none()
-        {
+        let Some(view) = &mut receiver.view else { return };
+        if matches!(self.health, Health::Well) && guard(|| self.game.watch(view, what)).is_none() {
             self.fail();
         }
     }
@@ -351,8 +355,9 @@ impl<G: Game> Match for Running<G> {
         if !self.is_well() {
             return false;
         }
-        let Some(Some(receiver)) = self.receivers.get_mut(key) else { return false };
-        let written = guard(|| self.game.snapshot(&mut receiver.view, rate, out));
+        let receiver = self.receivers.get_mut(key).and_then(Option::as_mut);
+        let Some(view) = receiver.and_then(|receiver| receiver.view.as_mut()) else { return false };
+        let written = guard(|| self.game.snapshot(view, rate, out));
         if written.is_none() {
             self.fail();
         }

@@ -86,7 +86,9 @@ impl<G: Game> Running<G> {
                 }
                 view
             });
-            let Some(view) = view else { return self.fail() };
+            if view.is_none() {
+                return self.fail();
+            }
             receiver.view = view;
         }
         if guard(|| self.game.prepare()).is_none() {

@@ -142,3 +142,22 @@ fn a_snapshot_that_panics_restores_the_match_and_all_views() {
     }
     finish_and_verify(world);
 }
+
+#[test]
+fn a_panic_while_somebody_leaves_loses_nobody_else() {
+    let (mut world, ann, _) = poisoned(0);
+    let eve = world.join("m");
+    world.run_ticks(3);
+    let next = world.tick("m") + 1;
+    world.act(eve, next, &[Step { dx: -1, presses: 0, rewind: 0 }; 3]);
+    world.act(eve, next + 3, &[Step::default()]);
+    world.run_ticks(5);
+    poison(1);
+    world.say(eve, &ClientMessage::Leave);
+    let bob = world.join("m");
+    world.run_ticks(30);
+    assert_eq!(world.clients[&bob].slot, Some(1), "the place was taken, and given again");
+    assert!(matches!(world.clients[&ann].notices[..], [(Notice::Restored, _)]));
+    assert_eq!(world.host.stats().players, 3, "Ann, Bob, and the one in the other match");
+    finish_and_verify(world);
+}

@@ -17,6 +17,8 @@ thread_local! {
 pub(crate) const POISONOUS: u8 = 200;
 /// A wish on which joining panics, after it has changed something.
 pub(crate) const POISONOUS_WISH: u8 = 254;
+/// A walker who leaves from here makes the game panic while [`POISON`] lasts.
+pub(crate) const POISONOUS_PLACE: i64 = -3;
 /// What to watch so that the next snapshots panic while [`POISON`] lasts.
 pub(crate) const POISONOUS_SIGHT: u8 = 253;
 /// A wish that the game refuses.
@@ -132,6 +134,9 @@ impl Game for Walk {
     }
 
     fn leave(&mut self, slot: Slot) {
+        if self.walkers[usize::from(slot)].at == POISONOUS_PLACE && drink() {
+            panic!("poisoned, in the middle of leaving");
+        }
         self.walkers[usize::from(slot)].is_there = false;
     }
 
