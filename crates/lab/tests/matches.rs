@@ -8,5 +8,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "matches/audited.rs"]
+mod audited;
 #[path = "matches/drift.rs"]
 mod drift;
+#[path = "matches/marksman.rs"]
+mod marksman;
+#[path = "matches/oracle.rs"]
+mod oracle;
+#[path = "matches/wreckroom.rs"]
+mod wreckroom;

@@ -4,6 +4,7 @@ use crate::bots::BotsArgs;
 use crate::connect::ConnectArgs;
 use crate::echo::EchoArgs;
 use crate::load::LoadArgs;
+use crate::replay::ReplayArgs;
 use crate::serve::ServeArgs;
 use crate::token::TokenArgs;
 use clap::{Args, Parser, Subcommand};
@@ -75,6 +76,11 @@ pub(crate) enum Command {
         A server that is to take more than its default limits allow needs, for example, --sends-per-second 1000000."
     )]
     Load(Box<LoadArgs>),
+    /// Play a recorded match again and compare every hash
+    #[command(after_help = "Examples:\n  stoa replay stoa-data/replays/k3v9xw2m5tq8c7hd4n6b.replay\n  \
+        stoa replay match.replay --json\n\n\
+        Exit code 1: something differs, the file is damaged, or it ends before the match does.")]
+    Replay(ReplayArgs),
     /// A process of a load run with several; started by `stoa load`
     #[command(hide = true)]
     LoadPart,

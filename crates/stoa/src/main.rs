@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod load_match;
 mod play;
+mod replay;
 mod serve;
 mod settings;
 mod terminal;
@@ -52,6 +53,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(args) => token::run(&args),
         Command::Bots(args) => bots::run(&args),
         Command::Load(args) => load::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::LoadPart => load::run_part(),
     }
 }

@@ -53,6 +53,6 @@ impl PlayArgs {
 }
 
 /// What can be played.
-fn games() -> Registry {
+pub(crate) fn games() -> Registry {
     Registry::new().with::<Wreckroom>()
 }

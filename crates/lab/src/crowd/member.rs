@@ -114,7 +114,7 @@ impl Endpoint for Member {
                 self.is_over = true;
                 self.stage.match_over();
             }
-            Ok(News::Snapshot(_) | News::Nothing) => {}
+            Ok(News::Snapshot(_) | News::Restored | News::Nothing) => {}
             Err(wrong) => {
                 self.stage.wrong(&wrong.0);
                 out.close(CloseCode::PROTOCOL_ERROR, "wrong");

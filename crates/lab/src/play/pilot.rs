@@ -26,6 +26,9 @@ pub trait Pilot {
     /// It is another game, or another version of it.
     fn welcomed(&mut self, welcome: &Welcome<'_>) -> Result<(), Wrong>;
 
+    /// The match was restored: the next snapshot is like the first one.
+    fn restored(&mut self);
+
     /// The body of a snapshot. `applied` is the latest of the player's own commands that it shows the effect of.
     ///
     /// # Errors
@@ -64,6 +67,11 @@ impl Pilot for DriftPilot {
         } else {
             Err(Wrong(format!("the game is {}, not drift", welcome.game)))
         }
+    }
+
+    fn restored(&mut self) {
+        self.decoder = drift::Decoder::default();
+        self.places.clear();
     }
 
     fn see(&mut self, tick: u32, _applied: u32, body: &[u8]) -> Result<Seen, Wrong> {
@@ -144,6 +152,12 @@ impl Pilot for AnyPilot {
             };
         }
         self.pilot()?.welcomed(welcome)
+    }
+
+    fn restored(&mut self) {
+        if let Ok(pilot) = self.pilot() {
+            pilot.restored();
+        }
     }
 
     fn see(&mut self, tick: u32, applied: u32, body: &[u8]) -> Result<Seen, Wrong> {

@@ -22,6 +22,8 @@ const PING_EVERY: u32 = 30;
 const MARGIN: f64 = 0.4;
 /// The same, at most: what is known of late arrivals adds to it up to here.
 const MARGIN_MAX: f64 = 4.0;
+/// The kind of notice that says that the match was restored.
+const RESTORED: u8 = 1;
 /// How far ahead a cheat names ticks.
 const FUTURE_TICKS: u32 = 100;
 
@@ -66,6 +68,8 @@ pub enum News {
     Snapshot(Applied),
     /// The match is over.
     End(Vec<Placed>),
+    /// The match was restored from its log after an error.
+    Restored,
     /// Nothing that matters here.
     Nothing,
 }
@@ -178,6 +182,10 @@ impl Player {
             Heard::Welcome(welcome) => self.on_welcome(now, &welcome),
             Heard::Snapshot(snapshot) => self.on_snapshot(now, &snapshot, message.len()).map(News::Snapshot),
             Heard::Pong { time, tick, phase } => self.on_pong(now, time, tick, phase),
+            Heard::Notice { kind: RESTORED, .. } => {
+                self.pilot.restored();
+                Ok(News::Restored)
+            }
             Heard::Roster { .. } | Heard::Notice { .. } => Ok(News::Nothing),
             Heard::End(places) => {
                 self.is_over = true;

@@ -5,7 +5,7 @@ use super::player::Wrong;
 use super::wire::Welcome;
 use crate::random::Random;
 use arena::model::{Angle, BODIES_MAX, Command, DRONES_MAX, HP_MAX, SPEED_MAX, Slot, TURN, Vector, buttons};
-use arena::view::Decoder;
+use arena::view::{Decoder, WireError};
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
@@ -66,6 +66,7 @@ pub struct WreckroomPilot {
     sight: Sight,
     direction: u8,
     aim: Angle,
+    introduction: Box<[u8]>,
     decoder: Option<Decoder>,
     slot: Slot,
     /// Where drones were, and then furniture, when they were shown last.
@@ -83,11 +84,20 @@ impl WreckroomPilot {
             sight: Sight::default(),
             direction: 0,
             aim: 0,
+            introduction: Box::default(),
             decoder: None,
             slot: 0,
             places: Vec::new(),
             own: None,
         }
+    }
+
+    /// Knows nothing of the match but its introduction.
+    fn begin(&mut self) -> Result<(), WireError> {
+        self.decoder = Some(Decoder::new(&self.introduction)?);
+        (self.own, self.sight) = (None, Sight::default());
+        self.places = vec![None; DRONES_MAX + BODIES_MAX];
+        Ok(())
     }
 
     /// What the client has of the match.
@@ -184,11 +194,14 @@ impl Pilot for WreckroomPilot {
         if welcome.game != "wreckroom" {
             return Err(Wrong(format!("the game is {}, not wreckroom", welcome.game)));
         }
-        let decoder = Decoder::new(welcome.introduction);
-        self.decoder = Some(decoder.map_err(|error| Wrong(format!("the introduction: {}", error.0)))?);
-        (self.slot, self.own, self.sight) = (welcome.slot, None, Sight::default());
-        self.places = vec![None; DRONES_MAX + BODIES_MAX];
-        Ok(())
+        self.introduction = welcome.introduction.into();
+        self.slot = welcome.slot;
+        self.begin().map_err(|error| Wrong(format!("the introduction: {}", error.0)))
+    }
+
+    fn restored(&mut self) {
+        // It could be read before.
+        let _ = self.begin();
     }
 
     fn see(&mut self, tick: u32, _applied: u32, body: &[u8]) -> Result<Seen, Wrong> {
