@@ -11,6 +11,7 @@
 
 mod defects;
 mod document;
+mod hosted;
 mod hostile;
 mod messages;
 mod properties;
