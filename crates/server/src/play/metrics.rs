@@ -34,7 +34,8 @@ pub(crate) fn page(page: &mut String, play: &Play) {
     each("bots", "gauge", |s| s.bots as f64);
     each("spectators", "gauge", |s| s.spectators as f64);
     each("connections", "gauge", |s| s.connections as f64);
-    each("load_ratio", "gauge", |s| s.load);
+    // Adding zero makes a plain zero of a negative one, which a sum of nothing is.
+    each("load_ratio", "gauge", |s| s.load + 0.0);
     each("speed_ratio", "gauge", |s| f64::from(s.speed) / 100.0);
     each("overload_rung", "gauge", |s| f64::from(s.rung));
     each("ticks_total", "counter", |s| s.ticks as f64);
