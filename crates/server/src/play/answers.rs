@@ -1,5 +1,6 @@
 //! Answers of the lobby, as HTTP: JSON, with an error that programs and people can read.
 
+use super::wish::NotOrdered;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use matches::host::CreateError;
@@ -49,6 +50,17 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Bytes> {
     match refusal {
         Refusal::Busy { retry_after: wait } => retry_after(response, wait.as_secs()),
         _ => response,
+    }
+}
+
+/// A match is not even ordered.
+pub(super) fn not_ordered(why: NotOrdered) -> Response<Bytes> {
+    match why {
+        NotOrdered::No(error) => not_created(error),
+        NotOrdered::TooMany => {
+            let sentence = "too many matches that you made have nobody in them; enter one first";
+            failed_response(StatusCode::TOO_MANY_REQUESTS, "too_many_matches", sentence)
+        }
     }
 }
 

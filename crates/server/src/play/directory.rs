@@ -6,12 +6,16 @@
 use matches::host::{HostStats, MatchInfo};
 use matches::ids::MatchId;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// By how much a match that was just placed is expected to load its worker, until the worker tells.
 const EXPECTED_LOAD: f64 = 0.02;
+/// Matches in which nobody is, made from one address. Past it whoever wants another one there has to enter one first, or
+/// to wait: 429.
+const EMPTY_PER_ADDRESS_MAX: usize = 16;
 /// Nobody is sent by quick play into a match that is about to end.
 const ENDING_SECONDS: u64 = 20;
 
@@ -58,6 +62,7 @@ pub(crate) struct Entry {
     guests: Arc<AtomicU32>,
     /// Since when there has been nobody.
     empty_since: Duration,
+    made_by: Option<IpAddr>,
 }
 
 /// What is to be known of a match before it begins.
@@ -67,6 +72,17 @@ pub(crate) struct Plan {
     pub(crate) length: Option<Duration>,
     pub(crate) capacity: u16,
     pub(crate) is_public: bool,
+    /// The address that asked for it; none if the lobby did.
+    pub(crate) made_by: Option<IpAddr>,
+}
+
+/// Why there is no worker for a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// There are as many matches as there may be, or no worker has time.
+    Full,
+    /// The address has made too many in which nobody is.
+    TooMany,
 }
 
 /// Whoever has this is one connection of a match.
@@ -88,25 +104,34 @@ impl Directory {
         Self { matches_max, matches_per_worker_max, inner: Mutex::new(inner) }
     }
 
-    /// Finds a worker for a new match: the one with the least to do. None if there are as many matches as there may be, or
-    /// no worker has time.
-    pub(super) fn place(&self, now: Duration, id: &MatchId, plan: Plan) -> Option<u16> {
+    /// Finds a worker for a new match: the one with the least to do.
+    ///
+    /// # Errors
+    ///
+    /// See [`NoPlace`]. Nothing has changed then.
+    pub(super) fn place(&self, now: Duration, id: &MatchId, plan: Plan) -> Result<u16, NoPlace> {
         let mut inner = self.lock();
         if inner.matches.len() >= self.matches_max || inner.matches.contains_key(id) {
-            return None;
+            return Err(NoPlace::Full);
+        }
+        let is_left_by = |entry: &&Entry| entry.made_by == plan.made_by && entry.connections() == 0;
+        let left = inner.matches.values().filter(is_left_by).count();
+        if plan.made_by.is_some() && left >= EMPTY_PER_ADDRESS_MAX {
+            return Err(NoPlace::TooMany);
         }
         let has_room = |load: &&mut Load| load.rung == 0 && load.matches < self.matches_per_worker_max;
         let by_work = |a: &Load, b: &Load| a.share.total_cmp(&b.share).then(a.matches.cmp(&b.matches));
         let least = inner.loads.iter_mut().enumerate().filter(|(_, load)| has_room(load));
-        let (worker, load) = least.min_by(|(_, a), (_, b)| by_work(a, b))?;
+        let (worker, load) = least.min_by(|(_, a), (_, b)| by_work(a, b)).ok_or(NoPlace::Full)?;
         load.matches += 1;
         load.share += EXPECTED_LOAD;
         let worker = worker as u16;
-        let Plan { game, rate, length, capacity, is_public } = plan;
+        let Plan { game, rate, length, capacity, is_public, made_by } = plan;
         let (guests, info, empty_since) = (Arc::default(), None, now);
-        let entry = Entry { worker, game, rate, length, capacity, is_public, info, guests, empty_since };
+        let entry =
+            Entry { worker, game, rate, length, capacity, is_public, info, guests, empty_since, made_by };
         inner.matches.insert(id.clone(), entry);
-        Some(worker)
+        Ok(worker)
     }
 
     /// A match is over, or did not begin.
@@ -229,7 +254,14 @@ mod tests {
     }
 
     fn plan(capacity: u16) -> Plan {
-        Plan { game: "g", rate: 30, length: Some(Duration::from_secs(60)), capacity, is_public: true }
+        Plan {
+            game: "g",
+            rate: 30,
+            length: Some(Duration::from_secs(60)),
+            capacity,
+            is_public: true,
+            made_by: None,
+        }
     }
 
     fn info(name: &str, tick: u32) -> MatchInfo {
@@ -254,21 +286,21 @@ mod tests {
         let busy = HostStats { load: 0.5, ..HostStats::default() };
         directory.update(Duration::ZERO, 0, &busy, Vec::new(), EMPTY);
         let place = |name: &str| directory.place(Duration::ZERO, &id(name), plan(2));
-        assert_eq!(["a", "b", "c", "d", "e", "f"].map(place), [1, 2, 1, 2, 0, 0].map(Some));
-        assert_eq!(place("g"), None, "each worker has two");
+        assert_eq!(["a", "b", "c", "d", "e", "f"].map(place), [1, 2, 1, 2, 0, 0].map(Ok));
+        assert_eq!(place("g"), Err(NoPlace::Full), "each worker has two");
         directory.remove(&id("b"));
-        assert_eq!(place("h"), Some(2));
+        assert_eq!(place("h"), Ok(2));
         let overloaded = HostStats { rung: 1, ..HostStats::default() };
         directory.remove(&id("a"));
         directory.update(Duration::ZERO, 1, &overloaded, Vec::new(), EMPTY);
-        assert_eq!(place("i"), None, "the only worker with room has no time");
+        assert_eq!(place("i"), Err(NoPlace::Full), "the only worker with room has no time");
     }
 
     #[test]
     fn there_are_no_more_matches_and_no_more_connections_than_allowed() {
         let directory = Directory::new(1, 1, 5);
         directory.place(Duration::ZERO, &id("a"), plan(2)).unwrap();
-        assert_eq!(directory.place(Duration::ZERO, &id("b"), plan(2)), None);
+        assert_eq!(directory.place(Duration::ZERO, &id("b"), plan(2)), Err(NoPlace::Full));
         let guests = [directory.enter(&id("a"), 2).unwrap(), directory.enter(&id("a"), 2).unwrap()];
         assert_eq!(directory.enter(&id("a"), 2).unwrap_err(), Denied::Full);
         drop(guests);
@@ -305,5 +337,22 @@ mod tests {
         drop(guest);
         assert!(update(159).is_empty());
         assert_eq!(update(160), [id("a")]);
+    }
+
+    #[test]
+    fn one_address_cannot_fill_the_node_with_matches_that_nobody_plays() {
+        let directory = Directory::new(1, 100, 100);
+        let from = |number: u8, made_by: u8| {
+            let made_by = Some(IpAddr::from([192, 0, 2, made_by]));
+            let name =
+                id(&format!("{made_by:?}-{number}").replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+            directory.place(Duration::ZERO, &name, Plan { made_by, ..plan(2) }).map(|_| name)
+        };
+        let made: Vec<MatchId> = (0..16).map(|number| from(number, 1).unwrap()).collect();
+        assert_eq!(from(16, 1).unwrap_err(), NoPlace::TooMany);
+        assert!(from(0, 2).is_ok(), "somebody else may");
+        let _guest = directory.enter(&made[3], 9).unwrap();
+        assert!(from(17, 1).is_ok(), "one is played");
+        assert_eq!(from(18, 1).unwrap_err(), NoPlace::TooMany);
     }
 }

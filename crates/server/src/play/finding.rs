@@ -189,7 +189,7 @@ fn create(shared: &Arc<Shared>, new: &NewMatch) {
         is_private: new.private,
         ..Wish::usual(&shared.play.config)
     };
-    let ordered = order(shared, &new.id, &wish, new.seed);
+    let ordered = order(shared, &new.id, &wish, new.seed, None);
     let (shared, id) = (Arc::clone(shared), new.id.clone());
     drop(tokio::task::spawn_local(async move {
         let worker = match ordered {
@@ -396,7 +396,7 @@ fn issue(shared: &Shared, ticket: TicketId, user: &UserId) -> Option<String> {
     Some(secret)
 }
 
-/// Chance for ids and seeds. Without any, an id is taken, and the lobby's match fails.
+/// Chance for ids and seeds. Without any it is 0, with which the lobby begins no match.
 fn entropy() -> u128 {
     random().map_or(0, u128::from_le_bytes)
 }

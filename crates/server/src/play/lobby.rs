@@ -15,6 +15,7 @@ use matches::ids::MatchId;
 use matches::wire::SUBPROTOCOL;
 use net::{Answer, Request, origin};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use ws::handshake::{self, ServerOffer};
@@ -76,7 +77,7 @@ impl PlaySite {
         let query = request.head.query().unwrap_or_default();
         match (path, is_post) {
             (MATCHES, false) => return Some(self.list()),
-            (MATCHES | PLAY, true) => return Some(self.begin(path, query)),
+            (MATCHES | PLAY, true) => return Some(self.begin(path, query, request.peer.ip())),
             (FIND, true) => return Some(finding::find(&self.shared, request.head)),
             (PLAY | FIND, false) => return Some(answers::method_not_allowed()),
             (RATINGS, _) => return Some(finding::ratings(&self.shared, query)),
@@ -156,7 +157,7 @@ impl PlaySite {
     }
 
     /// A new match, or for quick play one that is there.
-    fn begin(&self, path: &str, query: &str) -> Answer<NodeEndpoint> {
+    fn begin(&self, path: &str, query: &str, made_by: IpAddr) -> Answer<NodeEndpoint> {
         let wish = match Wish::read(query, &self.shared.play.config) {
             Ok(wish) => wish,
             Err(sentence) => return failed(StatusCode::BAD_REQUEST, "bad_request", &sentence),
@@ -169,9 +170,9 @@ impl PlaySite {
         let (Some(id), Some(seed)) = (new_id(), random().map(u64::from_le_bytes)) else {
             return Answer::Response(busy("There is no randomness."));
         };
-        let Ordered { worker, created } = match order(&self.shared, &id, &wish, seed) {
+        let Ordered { worker, created } = match order(&self.shared, &id, &wish, seed, Some(made_by)) {
             Ok(ordered) => ordered,
-            Err(error) => return Answer::Response(not_created(error)),
+            Err(why) => return Answer::Response(answers::not_ordered(why)),
         };
         let shared = Arc::clone(&self.shared);
         Answer::Later(Box::pin(async move {

@@ -1,12 +1,13 @@
 //! What somebody wants to play, as it stands in a query, and what becomes of it.
 
 use super::PlayConfig;
-use super::directory::Plan;
+use super::directory::{NoPlace, Plan};
 use super::inbox::Order;
 use crate::worker::Shared;
 use matches::game::Setup;
 use matches::host::{CreateError, Spec};
 use matches::ids::MatchId;
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -87,10 +88,25 @@ pub(super) struct Ordered {
     pub(super) created: oneshot::Receiver<Result<(), CreateError>>,
 }
 
+/// Why a match was not ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotOrdered {
+    /// There can be no such match, or not now.
+    No(CreateError),
+    /// The address has made too many in which nobody is.
+    TooMany,
+}
+
 /// Finds a worker for a new match and orders the match there.
-pub(super) fn order(shared: &Shared, id: &MatchId, wish: &Wish, seed: u64) -> Result<Ordered, CreateError> {
+pub(super) fn order(
+    shared: &Shared,
+    id: &MatchId,
+    wish: &Wish,
+    seed: u64,
+    made_by: Option<IpAddr>,
+) -> Result<Ordered, NotOrdered> {
     let play = &shared.play;
-    let game = play.config.games.game(&wish.game).ok_or(CreateError::UnknownGame)?;
+    let game = play.config.games.game(&wish.game).ok_or(NotOrdered::No(CreateError::UnknownGame))?;
     let places = wish.places.min(game.players_max);
     let (options, length) = wish.options(seed, places);
     let plan = Plan {
@@ -99,6 +115,7 @@ pub(super) fn order(shared: &Shared, id: &MatchId, wish: &Wish, seed: u64) -> Re
         length,
         capacity: places,
         is_public: !wish.is_private,
+        made_by,
     };
     let spec = Spec {
         game: wish.game.clone(),
@@ -108,14 +125,17 @@ pub(super) fn order(shared: &Shared, id: &MatchId, wish: &Wish, seed: u64) -> Re
         sleeps: true,
         is_recorded: play.recorder.is_some(),
     };
-    let worker = play.directory.place(net::now(), id, plan).ok_or(CreateError::Full)?;
+    let worker = play.directory.place(net::now(), id, plan).map_err(|no_place| match no_place {
+        NoPlace::Full => NotOrdered::No(CreateError::Full),
+        NoPlace::TooMany => NotOrdered::TooMany,
+    })?;
     let (answer, created) = oneshot::channel();
     let order = Order::Create { id: id.clone(), spec: Box::new(spec), answer };
     match play.inboxes.get(usize::from(worker)).map(|inbox| inbox.order(order)) {
         Some(Ok(())) => Ok(Ordered { worker, created }),
         _ => {
             play.directory.remove(id);
-            Err(CreateError::Overloaded)
+            Err(NotOrdered::No(CreateError::Overloaded))
         }
     }
 }
