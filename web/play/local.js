@@ -22,7 +22,7 @@ import { TICK_MS } from "./scene.js";
  * @property {(commands: ReadonlyMap<number, Command>) => void} step bots play for everybody without a command
  */
 
-/** After a longer pause the world goes on from where it was; it does not catch up. */
+/** So much is caught up after a pause; what is beyond it never happened. */
 const PAUSE_MS = 250;
 
 export class LocalMatch {
@@ -55,7 +55,7 @@ export class LocalMatch {
   look(now, command) {
     const world = this.#world;
     const step = TICK_MS / this.speed;
-    if (now - this.#due > PAUSE_MS) this.#due = now;
+    this.#due = Math.max(this.#due, now - PAUSE_MS);
     while (this.#due <= now && world.ticksLeft > 0) {
       this.#before = copied(world.things);
       world.step(this.#slot >= 0 ? new Map([[this.#slot, command()]]) : new Map());
