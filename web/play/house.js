@@ -94,6 +94,13 @@ export class House {
     return row * CELLS + column;
   }
 
+  /** @param {House} other @returns {boolean} whether its walls and doors are the same */
+  isLike(other) {
+    if (other.size !== this.size) return false;
+    const isOutside = (/** @type {number} */ cell) => cell % CELLS >= this.size || cell >= this.size * CELLS;
+    return this.right.every((border, cell) => isOutside(cell) || (other.right[cell] === border && other.below[cell] === this.below[cell]));
+  }
+
   /** @param {number} x @param {number} y @returns {Room | undefined} */
   roomAt(x, y) {
     return this.rooms[this.roomOf[House.cellAt(x, y)] ?? -1];

@@ -6,7 +6,7 @@ import { clockText } from "./hud.js";
 import { saveSettings } from "./settings.js";
 
 /** @typedef {import("./api.js").Listed} Listed */
-/** @typedef {{match: string, spectate: boolean}} Choice */
+/** @typedef {{match: string, spectate: boolean, token: string}} Choice the token says whose seat was found; empty for any guest */
 
 /** How often the list is asked for while the lobby is open and somebody looks. */
 const REFRESH_MS = 4_000;
@@ -96,9 +96,11 @@ export class Lobby {
     setText(button, "Cancel");
     setText(byId("search-state"), "Looking for a match…");
     try {
-      const match = await findMatch(search.signal);
+      const { match, token } = await findMatch(this.#settings.name, (waiting) => {
+        setText(byId("search-state"), waiting > 1 ? `Looking for a match… ${waiting} people wait.` : "Looking for a match…");
+      }, search.signal);
       setText(byId("search-state"), "");
-      this.onChoose({ match, spectate: false });
+      this.onChoose({ match, spectate: false, token });
     } catch (error) {
       setText(byId("search-state"), search.signal.aborted ? "" : message(error));
     } finally {
@@ -158,14 +160,14 @@ export class Lobby {
 
   /** @param {Listed} match */
   #line(match) {
-    const { id, players, bots, capacity, spectators, secondsLeft, isOpen } = match;
+    const { id, people, bots, seats, spectators, secondsLeft, isOpen } = match;
     const button = (/** @type {string} */ text, /** @type {boolean} */ spectate) => {
       const made = make("button", { class: "button", type: "button", text, "aria-label": `${text} ${id}`, "data-key": `${id}:${text}` });
       made.addEventListener("click", () => this.#choose(id, spectate));
       return made;
     };
     const about = [
-      `${players} ${players === 1 ? "person" : "people"}`, `${bots} bots`, `${capacity} places`, ...(spectators ? [`${spectators} watch`] : []),
+      `${people} ${people === 1 ? "person" : "people"}`, `${bots} bots`, `${seats} seats`, ...(spectators ? [`${spectators} watch`] : []),
       ...(secondsLeft === null ? [] : [`${clockText(secondsLeft)} left`]),
     ];
     const acts = make("span", { class: "acts" }, ...(isOpen ? [button("Join", false)] : []), button("Watch", true));
@@ -174,7 +176,7 @@ export class Lobby {
 
   /** @param {string} match @param {boolean} spectate */
   #choose(match, spectate) {
-    if (spectate || this.#remember()) this.onChoose({ match, spectate });
+    if (spectate || this.#remember()) this.onChoose({ match, spectate, token: "" });
     else this.#name.focus();
   }
 }

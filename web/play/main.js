@@ -35,6 +35,8 @@ const module = ArenaModule.load();
 let turn = 0;
 /** @type {OnlineMatch | null} */
 let online = null;
+/** The seat that was found last. @type {import("./api.js").Seat} */
+let seat = { match: "", token: "" };
 
 /** @param {string} search what follows `/play` */
 function goTo(search) {
@@ -98,7 +100,7 @@ async function playOnline(match, isSpectator) {
   screen.hud.banner("Connecting…");
   const arena = await module;
   if (mine !== turn) return;
-  const source = new OnlineMatch(match, { name: settings.name, colour: settings.colour, isSpectator }, arena);
+  const source = new OnlineMatch(match, { name: settings.name, colour: settings.colour, isSpectator, token: seat.match === match ? seat.token : "" }, arena);
   online = source;
   source.onState = (text) => screen.hud.banner(text);
   source.onEnd = (ranked) => showEnd(ranked, source.slot, `/play?replay=${match}`);
@@ -199,7 +201,10 @@ function setUpEnd() {
   dialog("end").addEventListener("cancel", () => goTo(""));
 }
 
-lobby.onChoose = ({ match, spectate }) => goTo(`?match=${match}${spectate ? "&watch" : ""}`);
+lobby.onChoose = ({ match, spectate, token }) => {
+  seat = { match, token };
+  goTo(`?match=${match}${spectate ? "&watch" : ""}`);
+};
 lobby.onDemo = () => goTo("?demo");
 setUpMenu();
 setUpEnd();

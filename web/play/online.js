@@ -19,6 +19,9 @@ import { COMMANDS_MAX, encodeInput, encodeWatch } from "./wire.js";
 const WATCH_MS = 250;
 /** The figures of bytes and corrections are of the latest so many seconds. */
 const WINDOW_S = 5;
+const RARE_FRAMES_MS = 60;
+/** Snapshots of so many ticks are acknowledged without waiting for an input. */
+const ACKNOWLEDGED_TICKS = 2;
 const SPECTATOR = 255;
 
 export class OnlineMatch {
@@ -38,6 +41,7 @@ export class OnlineMatch {
   /** The tick of the latest command that was sent. */
   #sent = 0;
   #inputTick = 0;
+  #acknowledged = 0;
   #lookedAt = 0;
   #watchedAt = 0;
   #isSeen = false;
@@ -56,17 +60,17 @@ export class OnlineMatch {
 
   /**
    * @param {string} match
-   * @param {{name: string, colour: number, isSpectator: boolean}} person
+   * @param {{name: string, colour: number, isSpectator: boolean, token: string}} person
    * @param {import("./arena.js").ArenaModule | null} module null: nothing is predicted
    */
-  constructor(match, { name, colour, isSpectator }, module) {
+  constructor(match, { name, colour, isSpectator, token }, module) {
     this.#match = match;
     this.#module = module;
     this.#isSpectator = isSpectator;
     const url = new URL(`/v1/match/${encodeURIComponent(match)}`, location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const resume = isSpectator ? "" : keptResume(match);
-    const hello = { name: name || "Spectator", colour: isSpectator ? null : colour, spectate: isSpectator };
+    const hello = { name: name || "Spectator", colour: isSpectator ? null : colour, spectate: isSpectator, token };
     this.#connection = new Connection(url.href, resume ? { ...hello, resume: fromHex(resume) } : hello);
     this.#connection.onMessage = (message, now) => this.#hear(message, now);
     this.#connection.onPhase = (phase, reason) => {
@@ -104,6 +108,8 @@ export class OnlineMatch {
     const shown = Math.max(1, interpolation.advance(now));
     this.#inputTick = clock.inputTick(now);
     if (this.slot >= 0) this.#act(Math.floor(this.#inputTick), shown, command);
+    // Usually inputs acknowledge on the way. If there are none for a while, the server would wait.
+    if (told.world.tick > this.#acknowledged + ACKNOWLEDGED_TICKS) this.#acknowledge();
     const passed = Math.min(0.1, (now - this.#lookedAt) / 1000);
     this.#lookedAt = now;
     const predicted = this.#prediction?.show(this.#inputTick, aim, now) ?? null;
@@ -165,7 +171,7 @@ export class OnlineMatch {
     this.#interpolation = new Interpolation(1000 / welcome.rate);
     this.#prediction = arena ? new Prediction(new ArenaPredictor(arena, this.slot)) : null;
     if (this.#prediction) this.#prediction.onFired = (weapon, tick, at, aim) => this.#told?.fired(weapon, tick, at, radians(aim));
-    this.#sent = 0;
+    this.#sent = this.#acknowledged = 0;
     this.#isSeen = false;
     this.#history = [];
   }
@@ -178,7 +184,7 @@ export class OnlineMatch {
     const { playersMax, bodies, minutes, teams } = world.introduction;
     if (welcome.rate !== TICKS_PER_SECOND) return null;
     const arena = this.#module?.begin({ seed: welcome.seed, playersMax, options: options(bodies, minutes, teams) }) ?? null;
-    const isSame = arena !== null && String(arena.house.right) === String(house.right) && String(arena.house.below) === String(house.below);
+    const isSame = arena !== null && arena.house.isLike(house);
     if (arena && !isSame) console.warn("The server plays by other rules than this page knows: nothing is predicted.");
     return isSame ? arena : null;
   }
@@ -196,7 +202,8 @@ export class OnlineMatch {
     const own = told.own();
     if (own) this.#prediction?.reconcile(snapshot.tick, own, Math.max(this.#sent, snapshot.tick), now);
     // Nothing is drawn while the page is hidden, and spectators do nothing: then nobody else acknowledges.
-    if (this.slot < 0 || document.hidden) this.#acknowledge();
+    // The same if frames are so rare that the server would wait for them.
+    if (this.slot < 0 || document.hidden || now - this.#lookedAt > RARE_FRAMES_MS) this.#acknowledge();
     if (this.#isSeen) return;
     this.#isSeen = true;
     this.onReady();
@@ -204,15 +211,17 @@ export class OnlineMatch {
 
   #acknowledge() {
     const world = this.#told?.world;
-    if (world) this.#connection.send(encodeInput({ acknowledged: world.tick, view: 0, first: 0, commands: [] }));
+    if (!world) return;
+    this.#acknowledged = world.tick;
+    this.#connection.send(encodeInput({ acknowledged: world.tick, view: 0, first: 0, commands: [] }));
   }
 
   /** Sends what one does, one command a tick. @param {number} tick @param {number} shown @param {() => import("./scene.js").Command} command */
   #act(tick, shown, command) {
     const world = this.#told?.world;
     if (!world || tick <= this.#sent) return;
-    // After a pause only the latest ticks matter: the others are over.
-    const first = Math.max(this.#sent + 1, tick - COMMANDS_MAX + 1);
+    // At the beginning there is no earlier tick to act in, and after a pause only the latest matter: the others are over.
+    const first = this.#sent ? Math.max(this.#sent + 1, tick - COMMANDS_MAX + 1) : tick;
     const commands = [];
     for (let at = first; at <= tick; at += 1) {
       const one = command();
@@ -220,6 +229,7 @@ export class OnlineMatch {
       this.#prediction?.command(at, one);
     }
     this.#sent = tick;
+    this.#acknowledged = world.tick;
     this.#connection.send(encodeInput({ acknowledged: world.tick, view: Math.max(0, Math.round(shown * 8)), first, commands }));
   }
 
