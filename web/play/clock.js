@@ -13,6 +13,7 @@ const JUMP = 6;
 const MARGIN = 1.25;
 /** What the server's reports may add to that at most, in ticks. */
 const LEAD_MAX = 6;
+const LEAD_MIN = -2;
 
 export class Clock {
   #ticksPerMs;
@@ -48,11 +49,15 @@ export class Clock {
     const rtt = received - sent;
     if (!(rtt >= 0)) return;
     // The server looked at its clock in the middle of the way, as far as anybody knows.
-    this.#samples[this.#next] = { rtt, offset: tick - this.#elapsedAt((sent + received) / 2) };
+    const latest = { rtt, offset: tick - this.#elapsedAt((sent + received) / 2) };
+    this.#samples[this.#next] = latest;
     this.#next = (this.#next + 1) % SAMPLES;
     this.rtt = this.rtt ? this.rtt + (rtt - this.rtt) * 0.2 : rtt;
     const best = this.#samples.reduce((a, b) => (b.rtt < a.rtt ? b : a));
-    this.#offset = best.offset;
+    // The latest ping cannot be wrong by more than half of its way, whatever was true before: a server that had no time
+    // has left out ticks since.
+    const doubt = this.ticks(rtt / 2);
+    this.#offset = clamp(best.offset, latest.offset - doubt, latest.offset + doubt);
   }
 
   /** The fastest round trip of the latest ones, in milliseconds. */
@@ -75,7 +80,7 @@ export class Clock {
     this.margin += (margin - this.margin) * 0.1;
     // Too late is a lost command: that is mended at once. Too early is only a little delay: that has time.
     const change = margin < 0 ? -margin * 0.5 + 0.1 : (MARGIN - this.margin) * 0.02;
-    this.#lead = clamp(this.#lead + change, -1, LEAD_MAX);
+    this.#lead = clamp(this.#lead + change, LEAD_MIN, LEAD_MAX);
   }
 
   /** @param {number} now @returns {number} the server's tick, with its fraction */

@@ -75,6 +75,15 @@ test("m10_a_match_that_runs_slower_slows_the_clock", () => {
   assert.ok(Math.abs(clock.tickAt(4000) - start - 60) < 1e-6);
 });
 
+test("m10_ticks_that_the_server_left_out_are_noticed_with_the_next_ping", () => {
+  const clock = new Clock(30, 1000, 0);
+  for (let i = 0; i < 5; i += 1) ping(clock, i * 1000, 5, 5);
+  // Ten ticks had no time to happen; the next ping is slower than those before, but tells.
+  clock.pong(5000, 5060, 1000 + 5030 / TICK_MS - 10);
+  const off = clock.tickAt(5060) - (1000 + 5060 / TICK_MS - 10);
+  assert.ok(Math.abs(off) <= 1, `${off} ticks off`);
+});
+
 test("m10_a_pause_makes_the_input_clock_jump_and_not_run", () => {
   const clock = new Clock(30, 1000, 0);
   ping(clock, 0, 10, 10);

@@ -102,6 +102,15 @@ test("messages of a client are the bytes of the page", () => {
   assert.equal(hex(encodeWatch({ x: 256, y: 1e9 })), "05020001ff0f");
 });
 
+test("a hello of any length is whole", () => {
+  const resume = new Uint8Array(16).fill(7);
+  for (let length = 0; length < 300; length += 1) {
+    const hello = encodeHello({ name: "Ann", token: "t".repeat(length), resume, colour: 3 });
+    assert.equal(hello.length, 28 + length);
+    assert.equal(hex(hello.subarray(9 + length)).slice(-38), "10" + "07".repeat(16) + "0103", `a token of ${length} bytes`);
+  }
+});
+
 test("messages of the server are read", () => {
   const resume = "000102030405060708090a0b0c0d0e0f";
   const text = "8101" + "02" + "05" + "1e" + "64000000" + "0807060504030201" + "09000000" + resume + "0157" + "026d31" + "aabb";

@@ -130,7 +130,9 @@ export class Writer {
 
   /** @param {number} value */
   u8(value) {
-    this.#bytes[this.#grow(1)] = value;
+    // First: growing makes other bytes of them.
+    const at = this.#grow(1);
+    this.#bytes[at] = value;
   }
 
   /** @param {number} value */
