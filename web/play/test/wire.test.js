@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { World, WireError, encodeHello, encodeInput, encodeLeave, encodePace, encodePing, encodeWatch, placeAt, readMessage } from "../wire.js";
+import { World, WireError, encodeHello, encodeInput, encodeLeave, encodePace, encodePing, encodeWatch, pelletAt, placeAt, readMessage } from "../wire.js";
 
 const VECTORS = new URL("../../../crates/arena/tests/vectors/", import.meta.url);
 const NAMES = readdirSync(VECTORS).filter((name) => name.endsWith(".txt"));
@@ -84,6 +84,27 @@ for (const name of NAMES) {
     }
   });
 }
+
+test("pellets fly to where the server says that they end", () => {
+  let [ends, far] = [0, 0];
+  for (const name of NAMES) {
+    const { introduction, snapshots } = vector(name);
+    const world = new World(welcome(introduction));
+    for (const { tick, body } of snapshots) {
+      const known = new Map(world.pellets);
+      for (const { age, event } of world.apply({ tick, body }).events) {
+        const pellet = event.what === "pellet-end" ? known.get(event.id % 4096) : undefined;
+        if (event.what !== "pellet-end" || pellet === undefined || pellet.tick >= tick - age) continue;
+        // Somewhere between where it was in the tick before and where it would be now.
+        const places = [0, 0.25, 0.5, 0.75, 1].map((part) => pelletAt(world, { ...pellet, endsAt: null }, tick - age - part));
+        const off = places.map((at) => (at === null ? Infinity : Math.hypot(at.x - event.at.x, at.y - event.at.y)));
+        ends += 1;
+        far += Math.min(...off) > 6 ? 1 : 0;
+      }
+    }
+  }
+  assert.ok(ends > 300 && far * 100 <= ends, `${far} of ${ends} end elsewhere`);
+});
 
 test("there are vectors of players and of spectators", () => {
   assert.deepEqual(NAMES.sort(), ["crowd.txt", "leader.txt", "place.txt", "player.txt"]);
