@@ -19,7 +19,7 @@ use crate::{
 use alloc::{vec, vec::Vec};
 use core::cell::RefCell;
 
-/// What the snapshots of one match share. Keeps the latest ticks as they look on the wire, about 300 KiB.
+/// What the snapshots of one match share. Keeps the latest ticks as they look on the wire; with all the rest about 1 MiB.
 #[derive(Debug)]
 pub struct Shared {
     pub(super) history: History,
@@ -69,16 +69,14 @@ impl Shared {
         self.cache.borrow().blobs.len()
     }
 
-    /// From which directions things came into a cell since a tick.
+    /// From which directions things came into a cell since a tick: bits as in [`blob::AROUND`].
     pub(super) fn sources(&self, cell: Cell, base: &Frame) -> u8 {
-        let mut cache = self.cache.borrow_mut();
-        let key = (cell, base.tick);
-        let found = cache.sources[usize::from(cell)].iter().find(|(known, _)| *known == key.1);
-        if let Some(&(_, directions)) = found {
+        let known = &mut self.cache.borrow_mut().sources[usize::from(cell)];
+        if let Some(&(_, directions)) = known.iter().find(|(tick, _)| *tick == base.tick) {
             return directions;
         }
         let directions = blob::sources(cell, self.history.latest(), base);
-        cache.sources[usize::from(cell)].push((key.1, directions));
+        known.push((base.tick, directions));
         directions
     }
 
