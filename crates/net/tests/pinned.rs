@@ -23,7 +23,7 @@ fn each_worker_is_on_one_core_if_that_is_wished_for_and_on_all_otherwise() {
         let options = Options { pinned, thread_name: name.to_owned(), ..Options::new(2, [address]) };
         let _workers = Workers::start(options, |_| Echo::new(Arc::default())).unwrap();
         let cores = [0, 1].map(|number| cores_of(&format!("{name}-{number}")).unwrap());
-        let all = cores_of(&fs::read_to_string("/proc/self/comm").unwrap().trim()[..]).unwrap();
+        let all = cores_of(fs::read_to_string("/proc/self/comm").unwrap().trim()).unwrap();
         if pinned {
             assert!(cores.iter().all(|cores| cores.parse::<u32>().is_ok()), "{cores:?}");
             assert!(all.parse::<u32>().is_ok() || cores[0] != cores[1], "{cores:?} of {all}");
