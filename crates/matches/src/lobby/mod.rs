@@ -307,12 +307,14 @@ impl Lobby {
     }
 
     /// Somebody connected as a player: takes the seat that was reserved, or a free one. To be called again when somebody
-    /// returns. The seat stays until [`leave`](Self::leave).
+    /// returns. The seat stays until [`leave`](Self::leave). Whoever came counts as there from now on, for the rating, also
+    /// without a seat: the host has the last word on who plays.
     ///
     /// # Errors
     ///
     /// As [`reserve`](Self::reserve), but for the number of reservations.
     pub fn arrive(&mut self, now: Duration, id: &MatchId, comer: &Comer) -> Result<Arrival, Refusal> {
+        self.note_arrival(now, id, &comer.user);
         self.may_enter(id, &comer.user)?;
         Ok(self.occupy(now, id, comer))
     }

@@ -246,12 +246,17 @@ impl Lobby {
         Placement { id: id.clone(), until }
     }
 
+    /// Remembers when somebody came first.
+    pub(super) fn note_arrival(&mut self, now: Duration, id: &MatchId, user: &UserId) {
+        let Some(found) = self.matches.get_mut(id) else { return };
+        if found.came.len() < CAME_PER_SEAT_MAX * usize::from(found.places) {
+            found.came.entry(user.clone()).or_insert(now);
+        }
+    }
+
     /// Makes the seat of somebody who connected a taken one. There must be room: [`may_enter`](Self::may_enter).
     pub(super) fn occupy(&mut self, now: Duration, id: &MatchId, comer: &Comer) -> Arrival {
         let Some(found) = self.matches.get_mut(id) else { return Arrival::Returned };
-        if found.came.len() < CAME_PER_SEAT_MAX * usize::from(found.places) {
-            found.came.entry(comer.user.clone()).or_insert(now);
-        }
         let arrival = match found.seats.get_mut(&comer.user) {
             None => {
                 let rating = thousandths(comer.rating.checked().mean);

@@ -189,3 +189,13 @@ fn a_restored_match_is_listed_and_filled_like_any_other() {
     let other = MatchId::new("other").unwrap();
     assert_eq!(rig.lobby.adopt(rig.now, other, &unknown, 1), Err(Refusal::UnknownQueue));
 }
+
+#[test]
+fn who_plays_without_a_seat_of_the_lobby_is_rated_all_the_same() {
+    let mut rig = Rig::usual();
+    let id = match_of(&mut rig, &["ann", "bob", "cat", "dan"]);
+    assert_eq!(rig.lobby.arrive(rig.now, &id, &comer("eve", 25.0)), Err(Refusal::Full));
+    rig.lobby.ended(rig.now, &id, vec![finish("eve", 1), finish("ann", 2), finish("zoe", 3)]);
+    rig.work();
+    assert_eq!(rig.reports[0].rated, [0, 1]);
+}
