@@ -276,7 +276,7 @@ impl Lobby {
         };
         match arrival {
             Arrival::Free => self.watch_emptiness(now, id),
-            Arrival::Reserved => self.settle_tickets(id, &comer.user),
+            Arrival::Reserved => self.settle_tickets(now, id, &comer.user),
             Arrival::Returned => {}
         }
         arrival
@@ -292,13 +292,13 @@ impl Lobby {
                 self.deadlines.remove(&(until, Deadline::Reservation(id.clone(), user.clone())));
             }
             self.change_held(user, |held| held.reserved = held.reserved.saturating_sub(1));
-            self.settle_tickets(id, user);
+            self.settle_tickets(now, id, user);
         }
         self.watch_emptiness(now, id);
     }
 
     /// Forgets those tickets of a user that brought seats in this match, once nobody of the party is waited for.
-    fn settle_tickets(&mut self, id: &MatchId, user: &UserId) {
+    fn settle_tickets(&mut self, now: Duration, id: &MatchId, user: &UserId) {
         let Some(found) = self.matches.get(id) else { return };
         let settled = |ticket: &&TicketId| {
             self.tickets.get(ticket).is_some_and(|value| {
@@ -307,8 +307,19 @@ impl Lobby {
             })
         };
         let settled: Vec<TicketId> = found.tickets.iter().filter(settled).copied().collect();
+        let is_here = found.seats.contains_key(user);
         for ticket in settled {
-            self.forget_ticket(ticket);
+            let Some(value) = self.forget_ticket(ticket) else { continue };
+            // Who came, or gave up, before the match was said to run has not been told anything yet.
+            if matches!(value.state, TicketState::Seated(_)) {
+                let users = value.party.into_iter().map(|comer| comer.user).collect();
+                let placement = Placement { id: id.clone(), until: now };
+                self.effects.push_back(if is_here {
+                    Effect::Placed { ticket, users, placement }
+                } else {
+                    Effect::Dropped { ticket, users, why: Refusal::UnknownTicket }
+                });
+            }
         }
     }
 

@@ -68,6 +68,7 @@ proptest! {
     #[test]
     fn no_ticket_is_lost_or_placed_twice_and_no_match_is_overfull(steps in proptest::collection::vec(step(), 1..120)) {
         let mut node = Node::new(small_limits());
+        node.is_prompt = false;
         for step in &steps {
             node.perform(step);
             invariants::check(&node.lobby);
