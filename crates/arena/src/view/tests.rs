@@ -90,7 +90,11 @@ proptest! {
         let mut game = Match::new(seed, 24);
         let mut receivers: Vec<Receiver> =
             (0..6).map(|slot| Receiver::new(&game.arena, View::player(slot))).collect();
-        receivers.push(Receiver::new(&game.arena, View::spectator()));
+        for watch in [&[0][..], &[1, 3], &[2, 0, 4, 0, 4]] {
+            let mut view = View::spectator();
+            view.watch(watch);
+            receivers.push(Receiver::new(&game.arena, view));
+        }
         for (nth, &(drop, rate)) in pattern.iter().cycle().take(240).enumerate() {
             game.step();
             for (who, receiver) in receivers.iter_mut().enumerate() {
@@ -108,6 +112,30 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn p8_nonsense_to_watch_changes_nothing_and_players_watch_nothing() {
+    let mut game = Match::new(4, 8);
+    game.step();
+    let seen = |watch: &[&[u8]], view: View| {
+        let mut receiver = Receiver::new(&game.arena, view);
+        watch.iter().for_each(|what| receiver.view.watch(what));
+        receiver.receive(&game, Cadence::Full);
+        (*receiver.view.cells(), receiver.decoder.watched())
+    };
+    let place: &[u8] = &[2, 0, 3, 0, 3];
+    let above = seen(&[place], View::spectator());
+    assert!(above.0.contains(51) && above.1.is_none(), "{above:?}");
+    for nonsense in [&[][..], &[3], &[0, 0], &[1], &[1, 2, 3], &[2, 0, 3, 0], &[2, 0, 3, 0, 3, 0], &[255; 40]]
+    {
+        assert_eq!(seen(&[place, nonsense], View::spectator()), above, "{nonsense:?}");
+    }
+    assert_eq!(seen(&[&[1, 7]], View::spectator()).1, Some(7));
+    assert_eq!(seen(&[&[1, 200]], View::spectator()), (CellSet::new(), None), "nobody has that slot");
+    let far = seen(&[&[2, 0xff, 0xff, 0xff, 0xff]], View::spectator()).0;
+    assert!(far.contains(255) && !far.contains(0), "cut to the arena");
+    assert_eq!(seen(&[place], View::player(2)), seen(&[], View::player(2)));
 }
 
 #[test]
