@@ -14,9 +14,10 @@
 //! ```
 //!
 //! Where to read on: `worker` is the frame; `accept` and `tls` bring a socket to `http1`, `http2` or `http3`, and those to the
-//! opening handshake, which `exchange` answers for all of them; `driver` is the loop of an open connection on whatever byte
-//! stream it has, `endpoint` what the application sees of it, `signal` how others wake it. `websocket` is both with `await`,
-//! `dial` and `carrier` are the client's side, `client_tls` and `trust` its TLS. All limits are in [`limits`].
+//! opening handshake, which `exchange` answers for all of them; `door` is how a socket gets to another worker; `driver` is the
+//! loop of an open connection on whatever byte stream it has, `endpoint` what the application sees of it, `signal` how others
+//! wake it. `websocket` is both with `await`, `dial` and `carrier` are the client's side, `client_tls` and `trust` its TLS. All
+//! limits are in [`limits`].
 
 mod accept;
 mod alarms;

@@ -77,7 +77,6 @@ impl<Io: Portable> Wire<Io> {
         seat: Seat,
         visit: Visit,
     ) {
-        drop(visit);
         if self.write(&opening.answer).await.is_err() {
             return;
         }
@@ -88,6 +87,8 @@ impl<Io: Portable> Wire<Io> {
         let connection = Connection::new(Role::Server, opening.config, clock::now(), [0; 2])
             .with_compression(opening.compression);
         let driver = Driver::new(self.local, self.io, connection, self.ahead, make);
+        // Only now, when it is counted as a WebSocket: a drain must not overlook it.
+        drop(visit);
         drop(tokio::task::spawn_local(seat.occupy(driver)));
     }
 
