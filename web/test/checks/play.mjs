@@ -56,6 +56,7 @@ async function begin({ page, proxy }, query) {
 /** @param {import("../stage.js").Stage} stage */
 export async function checkPlay(stage) {
   const ann = await stage.person();
+  ann.context.setDefaultTimeout(PATIENCE_MS);
   await checkLobby(stage, ann);
   await checkPlaying(stage, ann);
   await checkNetwork(stage, ann);
@@ -98,8 +99,7 @@ async function checkPlaying(stage, { page }) {
       const before = await flies(page);
       await page.keyboard.down(key);
       // A wall may be in the way of one direction, never of its opposite; and whoever is wrecked comes back elsewhere.
-      await page.waitForTimeout(700);
-      const after = await look(page);
+      const after = await until(page, (seen) => seen.tick > before.tick + 20, "half a second of the match");
       await page.keyboard.up(key);
       if (sign > 0 && (after[axis] - before[axis]) * sign < 5) continue;
       if (after.hp > 0) assert.ok(Math.abs(after.x - before.x) + Math.abs(after.y - before.y) > 5, `${key}: ${JSON.stringify([before, after])}`);
@@ -199,6 +199,7 @@ async function checkKeyboard(stage, { page }) {
 /** @param {import("../stage.js").Stage} stage */
 async function checkPhone(stage) {
   const bob = await stage.person({ phone: true });
+  bob.context.setDefaultTimeout(PATIENCE_MS);
   await stage.check("on a phone two thumbs fly and fire, upright and on its side", async () => {
     const { page } = bob;
     await arrive(bob, "Bob");
@@ -210,7 +211,7 @@ async function checkPhone(stage) {
     const points = [{ x: 80, y: 620, id: 0 }, { x: 280, y: 620, id: 1 }];
     await touch.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: points });
     await touch.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: [{ x: 130, y: 640, id: 0 }, { x: 330, y: 600, id: 1 }] });
-    await page.waitForSelector("#touch:not([hidden])");
+    await page.waitForSelector("#touch:not([hidden])", { state: "attached" });
     await until(page, (seen) => Math.abs(seen.x - start.x) + Math.abs(seen.y - start.y) > 3 || seen.hp === 0, "the drone moving under a thumb");
     await stage.picture(page, "play-phone");
     await touch.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
