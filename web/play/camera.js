@@ -11,6 +11,9 @@ const PHONE_PIXELS = 560;
 /** How far ahead, as a part of the way to the edge of the screen. */
 const AHEAD = 0.16;
 
+/** How much of the garden is shown, in units. */
+const GARDEN = 110;
+
 export class Camera {
   x = 0;
   y = 0;
@@ -20,7 +23,6 @@ export class Camera {
   height = 1;
   /** How much nearer than usual; for free cameras. */
   zoom = 1;
-  #isPlaced = false;
   #aheadX = 0;
   #aheadY = 0;
 
@@ -40,22 +42,25 @@ export class Camera {
    * @param {{x: number, y: number, aim: number}} target
    * @param {number} reach how far the aim is from the middle, 0 to 1
    * @param {number} passed seconds
+   * @param {number} side of the house: beyond its walls there is little to see
    */
-  follow(target, reach, passed) {
+  follow(target, reach, passed, side) {
     const ahead = (Math.min(this.width, this.height) / this.scale) * AHEAD * clamp(reach, 0, 1);
     const part = 1 - Math.exp(-passed * 5);
     this.#aheadX = mix(this.#aheadX, Math.cos(target.aim) * ahead, part);
     this.#aheadY = mix(this.#aheadY, Math.sin(target.aim) * ahead, part);
-    // Someone who comes back at another place is not followed through the walls.
-    const far = Math.hypot(target.x - this.x, target.y - this.y);
-    this.#isPlaced = this.#isPlaced && far < 900;
-    this.x = target.x + this.#aheadX;
-    this.y = target.y + this.#aheadY;
-    this.#isPlaced = true;
+    this.x = within(target.x + this.#aheadX, this.width / this.scale, side);
+    this.y = within(target.y + this.#aheadY, this.height / this.scale, side);
   }
 
   /** @param {number} x pixels of the canvas @param {number} y @returns {{x: number, y: number}} the place in the house */
   placeAt(x, y) {
     return { x: this.x + (x - this.width / 2) / this.scale, y: this.y + (y - this.height / 2) / this.scale };
   }
+}
+
+/** @param {number} at @param {number} span that the screen shows @param {number} side @returns {number} the same, or nearer to the house */
+function within(at, span, side) {
+  const [low, high] = [span / 2 - GARDEN, side + GARDEN - span / 2];
+  return low < high ? clamp(at, low, high) : side / 2;
 }

@@ -161,8 +161,9 @@ export class Lobby {
   /** @param {Listed} match */
   #line(match) {
     const { id, people, bots, seats, spectators, secondsLeft, isOpen } = match;
+    const name = houseName(id);
     const button = (/** @type {string} */ text, /** @type {boolean} */ spectate) => {
-      const made = make("button", { class: "button", type: "button", text, "aria-label": `${text} ${id}`, "data-key": `${id}:${text}` });
+      const made = make("button", { class: "button", type: "button", text, "aria-label": `${text} ${name}`, "data-key": `${id}:${text}` });
       made.addEventListener("click", () => this.#choose(id, spectate));
       return made;
     };
@@ -171,7 +172,7 @@ export class Lobby {
       ...(secondsLeft === null ? [] : [`${clockText(secondsLeft)} left`]),
     ];
     const acts = make("span", { class: "acts" }, ...(isOpen ? [button("Join", false)] : []), button("Watch", true));
-    return make("li", {}, make("span", { class: "name", text: id }), make("span", { class: "about", text: about.join(" · ") }), acts);
+    return make("li", {}, make("span", { class: "name", text: name, title: id }), make("span", { class: "about", text: about.join(" · ") }), acts);
   }
 
   /** @param {string} match @param {boolean} spectate */
@@ -179,6 +180,16 @@ export class Lobby {
     if (spectate || this.#remember()) this.onChoose({ match, spectate, token: "" });
     else this.#name.focus();
   }
+}
+
+const LOOKS = Object.freeze(["Amber", "Crooked", "Dusty", "Gilded", "Hollow", "Idle", "Lofty", "Mossy", "Narrow", "Quiet", "Rusty", "Silver", "Sleepy", "Velvet", "Winding", "Yonder"]);
+const HOUSES = Object.freeze(["Attic", "Bungalow", "Cabin", "Chalet", "Cottage", "Gables", "Grange", "Hall", "Lodge", "Loft", "Manor", "Mansion", "Parlour", "Terrace", "Tower", "Villa"]);
+
+/** Ids say nothing to people. The name is made of one, so everybody sees the same. @param {string} id */
+export function houseName(id) {
+  let hash = 7;
+  for (const char of id) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) >>> 0;
+  return `${LOOKS[hash % 16]} ${HOUSES[(hash >>> 4) % 16]}`;
 }
 
 /** @param {unknown} error */

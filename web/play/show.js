@@ -62,7 +62,7 @@ export class Show {
     this.#last = now;
     this.#keepUp(real, now);
     this.#fit();
-    if (target) this.camera.follow(target, aim.reach, passed);
+    if (target) this.camera.follow(target, aim.reach, passed, moment.house.side);
     this.effects.notice(moment);
     this.effects.advance(passed);
     const shake = this.effects.shake(now / 1000);

@@ -33,7 +33,7 @@ pub(crate) fn browser(tree: &Tree) -> Outcome {
     let node = Node::start(tree, log, &[])?;
     let screenshots = tree.work.join("screenshots");
     let _ = std::fs::remove_dir_all(&screenshots);
-    for script in ["test:browser", "test:classic"] {
+    for script in ["test:browser", "test:classic", "test:play"] {
         Job::new(tree, log, "npm")
             .args(["run", "--silent", script])
             .directory("web")
