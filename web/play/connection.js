@@ -12,6 +12,9 @@ const WAIT_MS_MAX = 8_000;
 /** A server that says nothing at all for so long is not there any more. */
 const SILENCE_MS = 6_000;
 const PING_MS = 1_000;
+/** Attempts in a row after which it gives up: a match that never let one in does not run, and places are kept for 30 seconds only. */
+const ATTEMPTS_MAX = 4;
+const RETURNS_MAX = 12;
 /** Close codes after which it makes no sense to come back, and what they mean. After all others it comes back. */
 const FINAL = /** @type {Readonly<Record<number, string>>} */ (Object.freeze({
   1000: "The match is over.",
@@ -29,6 +32,7 @@ export class Connection {
   /** @type {WebSocket | null} */
   #socket = null;
   #attempts = 0;
+  #wasIn = false;
   #heardAt = 0;
   #hasEnded = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -102,6 +106,7 @@ export class Connection {
       if (message.type === "welcome") {
         this.#hello = { ...this.#hello, resume: message.resume };
         this.#attempts = 0;
+        this.#wasIn = true;
         this.#enter("open");
         this.#ping();
       }
@@ -137,6 +142,9 @@ export class Connection {
     clearTimeout(this.#timer);
     if (this.#hasEnded || code in FINAL) return this.#enter("closed", reason || (FINAL[code] ?? "The match is over."));
     this.#attempts += 1;
+    if (this.#attempts > (this.#wasIn ? RETURNS_MAX : ATTEMPTS_MAX)) {
+      return this.#enter("closed", this.#wasIn ? "The connection is lost, and the match may be over by now." : "This match does not run, or is full, or the server does not answer.");
+    }
     const wait = Math.min(WAIT_MS_MAX, WAIT_MS_MIN * 2 ** (this.#attempts - 1)) * (0.5 + Math.random() / 2);
     this.#timer = setTimeout(() => this.open(), wait);
     this.#enter("waiting");

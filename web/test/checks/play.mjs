@@ -64,6 +64,7 @@ export async function checkPlay(stage) {
   await checkPhone(stage);
   await checkWatching(stage, ann);
   await checkEnd(stage, ann);
+  await checkWrongLinks(stage, ann);
   await checkPictures(stage, ann);
 }
 
@@ -280,6 +281,16 @@ async function checkEnd(stage, ann) {
     await page.goto(`${proxy.url}play?replay=nothing`);
     await page.waitForSelector("#lobby:not([hidden])");
     await page.waitForFunction(() => /no recording/i.test(document.getElementById("search-state")?.textContent ?? ""));
+  });
+}
+
+/** @param {import("../stage.js").Stage} stage @param {Person} ann */
+async function checkWrongLinks(stage, { page, proxy }) {
+  await stage.check("a link to a match that does not run leads to the lobby with a sentence", async () => {
+    await page.goto(`${proxy.url}play?match=nothing`);
+    await page.waitForSelector("#lobby:not([hidden])");
+    await page.waitForFunction(() => /does not run/.test(document.getElementById("search-state")?.textContent ?? ""));
+    assert.equal(new URL(page.url()).search, "");
   });
 }
 
