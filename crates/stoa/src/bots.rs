@@ -4,7 +4,7 @@ use crate::echo::wait_for_signal;
 use crate::failure::Failure;
 use crate::terminal::{self, say};
 use clap::Args;
-use lab::crowd::{Crowd, CrowdPlan, Progress, find_matches};
+use lab::crowd::{Crowd, CrowdPlan, Progress, find_matches, place_of};
 use lab::play::{Manners, Style};
 use serde_json::json;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ const SHOW: Duration = Duration::from_millis(500);
 /// Flags of `stoa bots`.
 #[derive(Args, Debug)]
 pub(crate) struct BotsArgs {
-    /// The server: ws://HOST:PORT or wss://…
+    /// The server: ws://HOST:PORT or wss://…; or the link of a match
     pub url: String,
     /// How many players
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=18_000))]
@@ -61,11 +61,9 @@ pub(crate) fn run(args: &BotsArgs) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::failed)?;
     let mut plan = args.plan();
-    plan.matches = if args.matches.is_empty() {
-        runtime.block_on(find_matches(&plan)).map_err(Failure::failed)?
-    } else {
-        args.matches.clone()
-    };
+    if plan.matches.is_empty() {
+        plan.matches = runtime.block_on(find_matches(&plan)).map_err(Failure::failed)?;
+    }
     plan.check().map_err(Failure::wrong)?;
     let crowd = Crowd::start(&plan).map_err(Failure::failed)?;
     say(&format!("{} players in {}; press Ctrl-C to stop", plan.players, plan.matches.join(", ")));
@@ -113,8 +111,10 @@ async fn watch(crowd: &Crowd, seconds: Option<f64>) -> Result<Progress, Failure>
 
 impl BotsArgs {
     fn plan(&self) -> CrowdPlan {
+        let (url, linked) = place_of(&self.url);
         CrowdPlan {
-            url: self.url.trim_end_matches('/').to_owned(),
+            url,
+            matches: self.matches.iter().cloned().chain(linked).collect(),
             players: self.players,
             style: self.style,
             skill: self.skill,

@@ -4,7 +4,7 @@ use crate::compression::CompressionArgs;
 use crate::failure::Failure;
 use crate::{load_match, terminal};
 use clap::{Args, ValueEnum};
-use lab::crowd::CrowdPlan;
+use lab::crowd::{CrowdPlan, place_of};
 use lab::load::{self, LoadError, Pace, Plan, Progress, Step, Verdict};
 use lab::play::Style;
 use std::path::PathBuf;
@@ -225,9 +225,10 @@ impl LoadArgs {
     /// The crowd that these flags describe.
     pub(crate) fn crowd_plan(&self) -> Result<CrowdPlan, Failure> {
         self.check_fit()?;
+        let (url, linked) = place_of(&self.url);
         Ok(CrowdPlan {
-            url: self.url.trim_end_matches('/').to_owned(),
-            matches: self.matches.clone(),
+            url,
+            matches: self.matches.iter().cloned().chain(linked).collect(),
             players: self.players.unwrap_or(self.connections),
             style: self.style.unwrap_or_default(),
             stalled_percent: self.stalled.unwrap_or(0.0),

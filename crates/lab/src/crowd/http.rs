@@ -49,6 +49,21 @@ fn read(text: &str) -> Option<Answer> {
     Some(Answer { status, body: body.to_owned() })
 }
 
+/// Takes a URL as people have it: `ws://HOST:PORT`, with any path, with `http` for `ws`. Gives the server's, without a path,
+/// and the match, if the path is that of one: `/v1/match/ID`, or `/play?match=ID` as in a link.
+pub fn place_of(url: &str) -> (String, Option<String>) {
+    let url = match url.split_once("://") {
+        Some(("http", rest)) => format!("ws://{rest}"),
+        Some(("https", rest)) => format!("wss://{rest}"),
+        _ => url.to_owned(),
+    };
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let (server, path) = url.split_at(url[begin..].find('/').map_or(url.len(), |at| begin + at));
+    let id = path.split_once("/v1/match/").or_else(|| path.split_once("match=")).map(|(_, rest)| rest);
+    let id = id.map(|rest| rest.split(['/', '?', '&', '#']).next().unwrap_or(rest).to_owned());
+    (server.to_owned(), id.filter(|id| !id.is_empty()))
+}
+
 /// `HOST:PORT` of a `ws://` URL.
 pub(crate) fn host_of(url: &str) -> Option<&str> {
     let host = url.strip_prefix("ws://")?;
@@ -58,6 +73,19 @@ pub(crate) fn host_of(url: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_and_its_match_are_found_in_any_url() {
+        let found = |url| {
+            let (server, id) = place_of(url);
+            format!("{server} {}", id.unwrap_or_default())
+        };
+        assert_eq!(found("ws://a:1"), "ws://a:1 ");
+        assert_eq!(found("ws://a:1/v1/chat"), "ws://a:1 ");
+        assert_eq!(found("wss://a/v1/match/m-1?x"), "wss://a m-1");
+        assert_eq!(found("https://a:8443/play?match=m2&x=1"), "wss://a:8443 m2");
+        assert_eq!(found("http://a/"), "ws://a ");
+    }
 
     #[test]
     fn an_answer_has_a_status_and_a_body() {

@@ -22,6 +22,7 @@ mod stage;
 mod tables;
 
 pub use book::Book;
+pub use http::place_of;
 pub use plan::{CrowdPlan, Peer};
 pub use rehearsal::Rehearsal;
 pub use report::{CrowdReport, CrowdResults, ServerUse};

@@ -7,5 +7,6 @@ mod certificates;
 mod conversations;
 mod loads;
 mod nodes;
+mod plays;
 mod rig;
 mod usage;
