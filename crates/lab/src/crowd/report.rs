@@ -305,7 +305,7 @@ mod tests {
             "30.0 per second and player",
             "1.2 kB/s down",
             "40 B per snapshot",
-            "20.0 objects, 10.0 of them moving, 0.0 shots; 1.50 B per object, 3.00 B per moving one",
+            "20.0 objects, 10.0 of them moving; 1.50 B per object, 3.00 B per moving one",
             "0.30 cores, 1000.0 µs per player and tick",
             "PASS: 10 players",
         ] {
