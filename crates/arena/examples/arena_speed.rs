@@ -4,6 +4,8 @@
 //! ```sh
 //! cargo run --release -p arena --example arena_speed [TICKS]
 //! ```
+//!
+//! Each line that is a name and a number is for machines as well; times are in microseconds.
 #![allow(clippy::print_stdout, reason = "it is there to print")]
 
 use arena::{
@@ -31,7 +33,7 @@ fn main() {
     let ticks = std::env::args().nth(1).and_then(|ticks| ticks.parse().ok()).unwrap_or(3_000);
     measure("bots that play", ticks, Load::Bots);
     measure("everybody fires all the time", ticks, Load::Triggers);
-    measure("2,000 pellets in flight", ticks, Load::Pellets);
+    measure("2000 pellets in flight", ticks, Load::Pellets);
 }
 
 fn measure(title: &str, ticks: usize, load: Load) {
@@ -70,14 +72,16 @@ fn measure(title: &str, ticks: usize, load: Load) {
         thinking.push(thought - began);
     }
     println!("{title}: {ticks} ticks, {} pellets on average, {pellets_most} at most", pellets / ticks);
+    let name = title.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
     for (what, (median, slow)) in
-        [("step", spread(stepping)), ("hash", spread(hashing)), ("256 bots think", spread(thinking))]
+        [("step", spread(stepping)), ("hash", spread(hashing)), ("256_bots_think", spread(thinking))]
     {
-        println!("  {what:<15} median {:>8.1} µs   p99 {:>8.1} µs", micros(median), micros(slow));
+        println!("{name}_{what}_p50_us {:.1}", micros(median));
+        println!("{name}_{what}_p99_us {:.1}", micros(slow));
     }
     let mut saved = Vec::new();
     arena.save(&mut saved);
-    println!("  keyframe {} bytes, hash {hash:016x}", saved.len());
+    println!("keyframe of {} bytes, hash {hash:016x}", saved.len());
 }
 
 /// The same arena with [`PELLETS`] pellets, spread over the house in all directions. Its keyframe is edited, for there is no other way to
