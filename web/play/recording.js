@@ -1,6 +1,8 @@
 //! Reads recordings of matches, as `docs/replay-format.md` has them. They may come from a stranger: whatever is wrong with
 //! one becomes a `RecordingError` with a sentence, and nothing is believed before it is checked.
 
+import { Reader } from "./wire/bytes.js";
+
 /** @typedef {{slot: number, isBot: boolean, name: string, wish: Uint8Array}} Place */
 /** @typedef {{kind: "join", place: Place} | {kind: "leave", slot: number} | {kind: "tick", changes: {slot: number, command: Uint8Array}[]} | {kind: "hash", hash: bigint}} Record */
 /** @typedef {{tick: number, places: Place[], state: Uint8Array}} Keyframe the whole state before `tick` */
@@ -31,13 +33,13 @@ export class Recording {
 
   /** @param {Uint8Array} bytes */
   constructor(bytes) {
-    const reader = new Bytes(bytes);
-    if (reader.left < MAGIC.length + 2 || reader.ascii(MAGIC.length) !== MAGIC) throw new RecordingError("This is not the recording of a match.");
+    const reader = new Reader(bytes, RecordingError);
+    if (reader.left() < MAGIC.length + 2 || String.fromCharCode(...reader.bytes(MAGIC.length)) !== MAGIC) throw new RecordingError("This is not the recording of a match.");
     const version = reader.u16();
     if (version !== FORMAT_VERSION) throw new RecordingError(`The recording has format version ${version}, this page reads ${FORMAT_VERSION}.`);
     /** @type {About | null} */
     let about = null;
-    while (reader.left >= FRAME_BYTES && !this.isWhole) {
+    while (reader.left() >= FRAME_BYTES && !this.isWhole) {
       const { kind, tick, payload } = readChunk(reader);
       if (!payload) break;
       if (!about) {
@@ -69,126 +71,55 @@ export class Recording {
  * @returns {Generator<Record>}
  */
 export function* records(payload, commandBytes) {
-  const reader = new Bytes(payload);
-  while (reader.left > 0) {
+  const reader = new Reader(payload, RecordingError);
+  while (reader.left() > 0) {
     const kind = reader.u8();
     if (kind === 1) yield { kind: "join", place: readPlace(reader) };
     else if (kind === 2) yield { kind: "leave", slot: reader.u8() };
     else if (kind === 3) {
       const count = reader.varint();
       if (count > 256) throw new RecordingError("More players do something than a match has.");
-      yield { kind: "tick", changes: Array.from({ length: count }, () => ({ slot: reader.u8(), command: reader.take(commandBytes + 1) })) };
+      yield { kind: "tick", changes: Array.from({ length: count }, () => ({ slot: reader.u8(), command: reader.bytes(commandBytes + 1) })) };
     } else if (kind === 4) yield { kind: "hash", hash: reader.u64() };
     else throw new RecordingError("The recording has a record of an unknown kind.");
   }
 }
 
-/** @param {Bytes} reader @returns {{kind: number, tick: number, payload: Uint8Array | null}} null if it was cut off */
+/** @param {Reader} reader @returns {{kind: number, tick: number, payload: Uint8Array | null}} null if it was cut off */
 function readChunk(reader) {
-  const frame = reader.peek(FRAME_BYTES - 4);
+  const frame = reader.peek().subarray(0, FRAME_BYTES - 4);
   const [kind, tick, length, sum] = [reader.u8(), reader.u32(), reader.u32(), reader.u32()];
   if (kind > 3) throw new RecordingError("The recording has a chunk of an unknown kind.");
   if (length > CHUNK_BYTES_MAX) throw new RecordingError("A chunk of the recording is too long.");
-  if (length > reader.left) return { kind, tick, payload: null };
-  const payload = reader.take(length);
+  if (length > reader.left()) return { kind, tick, payload: null };
+  const payload = reader.bytes(length);
   if (crc32(payload, crc32(frame)) !== sum) throw new RecordingError("The recording is damaged: a checksum is wrong.");
   return { kind, tick, payload };
 }
 
 /** @param {Uint8Array} payload @returns {About} */
 function readAbout(payload) {
-  const reader = new Bytes(payload);
-  const [game, version, rate, commandBytes, id] = [reader.text(), reader.u32(), reader.u8(), reader.u8(), reader.text()];
+  const reader = new Reader(payload, RecordingError);
+  const [game, version, rate, commandBytes, id] = [reader.text(reader.short()), reader.u32(), reader.u8(), reader.u8(), reader.text(reader.short())];
   const [seed, playersMax] = [reader.u64(), reader.u16()];
-  const options = reader.take(reader.u16());
+  const options = reader.bytes(reader.u16());
   if (commandBytes < 1 || commandBytes > 16 || rate === 0) throw new RecordingError("The recording is of no match.");
   return { game, version, rate, commandBytes, id, seed, playersMax, options };
 }
 
 /** @param {number} tick @param {Uint8Array} payload @returns {Keyframe} */
 function readKeyframe(tick, payload) {
-  const reader = new Bytes(payload);
+  const reader = new Reader(payload, RecordingError);
   const count = reader.u16();
   if (count > 256) throw new RecordingError("A keyframe has more places than a match.");
   const places = Array.from({ length: count }, () => readPlace(reader));
-  return { tick, places, state: reader.take(reader.left) };
+  return { tick, places, state: reader.bytes(reader.left()) };
 }
 
-/** @param {Bytes} reader @returns {Place} */
+/** @param {Reader} reader @returns {Place} */
 function readPlace(reader) {
-  const [slot, flags, name] = [reader.u8(), reader.u8(), reader.text()];
-  return { slot, isBot: (flags & 1) !== 0, name, wish: reader.take(reader.u8()) };
-}
-
-/** Takes bytes apart, and never reads beyond them. */
-class Bytes {
-  #bytes;
-  #view;
-  #at = 0;
-
-  /** @param {Uint8Array} bytes */
-  constructor(bytes) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  get left() {
-    return this.#bytes.length - this.#at;
-  }
-
-  /** @param {number} count @returns {number} where they begin */
-  #next(count) {
-    if (count > this.left) throw new RecordingError("The recording ends in the middle of something.");
-    const at = this.#at;
-    this.#at += count;
-    return at;
-  }
-
-  u8() {
-    return this.#view.getUint8(this.#next(1));
-  }
-
-  u16() {
-    return this.#view.getUint16(this.#next(2), true);
-  }
-
-  u32() {
-    return this.#view.getUint32(this.#next(4), true);
-  }
-
-  u64() {
-    return this.#view.getBigUint64(this.#next(8), true);
-  }
-
-  varint() {
-    let value = 0;
-    for (let nth = 0; nth < 5; nth += 1) {
-      const byte = this.u8();
-      value += (byte & 127) * 2 ** (7 * nth);
-      if (byte < 128) return value;
-    }
-    throw new RecordingError("A number in the recording does not end.");
-  }
-
-  /** @param {number} count @returns {Uint8Array} */
-  take(count) {
-    const at = this.#next(count);
-    return this.#bytes.subarray(at, at + count);
-  }
-
-  /** @param {number} count @returns {Uint8Array} without moving on */
-  peek(count) {
-    return this.#bytes.subarray(this.#at, this.#at + count);
-  }
-
-  /** @param {number} count */
-  ascii(count) {
-    return String.fromCharCode(...this.take(count));
-  }
-
-  text() {
-    return new TextDecoder().decode(this.take(this.u8()));
-  }
+  const [slot, flags, name] = [reader.u8(), reader.u8(), reader.text(reader.short())];
+  return { slot, isBot: (flags & 1) !== 0, name, wish: reader.short() };
 }
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {

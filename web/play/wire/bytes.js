@@ -8,15 +8,17 @@ export class WireError extends Error {
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Reads little-endian numbers from the front of bytes. Everything throws `WireError` where too little is left. */
+/** Reads little-endian numbers from the front of bytes. Everything throws where too little is left. */
 export class Reader {
   #bytes;
   #view;
   #at = 0;
+  #Fault;
 
-  /** @param {Uint8Array} bytes */
-  constructor(bytes) {
+  /** @param {Uint8Array} bytes @param {new (sentence: string) => Error} [Fault] what is thrown for bytes that are wrong */
+  constructor(bytes, Fault = WireError) {
     this.#bytes = bytes;
+    this.#Fault = Fault;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -27,7 +29,7 @@ export class Reader {
 
   /** @param {number} count @returns {number} where they begin */
   #take(count) {
-    if (this.left() < count) throw new WireError("the message is cut off");
+    if (this.left() < count) throw new this.#Fault("the bytes end in the middle of something");
     this.#at += count;
     return this.#at - count;
   }
@@ -67,7 +69,7 @@ export class Reader {
         return value;
       }
     }
-    throw new WireError("a number does not fit 32 bits");
+    throw new this.#Fault("a number does not fit 32 bits");
   }
 
   /** A varint that stands for 0, -1, 1, -2, …; from it, a number of 32 bits with a sign. */
@@ -101,13 +103,13 @@ export class Reader {
     try {
       return UTF8.decode(bytes);
     } catch {
-      throw new WireError("a text is not UTF-8");
+      throw new this.#Fault("a text is not UTF-8");
     }
   }
 
   /** Nothing may be left. */
   end() {
-    if (this.left() > 0) throw new WireError("bytes follow what the message defines");
+    if (this.left() > 0) throw new this.#Fault("bytes follow what the message defines");
   }
 }
 
