@@ -9,6 +9,7 @@ pub mod bench;
 pub mod check;
 pub mod client;
 pub mod crowd;
+mod dialing;
 pub mod drift;
 pub mod history;
 pub mod load;

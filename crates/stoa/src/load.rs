@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use lab::crowd::{CrowdPlan, place_of};
 use lab::load::{self, LoadError, Pace, Plan, Progress, Step, Verdict};
 use lab::play::Style;
+use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use ws::deflate::Mode;
@@ -132,12 +133,22 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Failure> {
         LoadError::Unfit(unfit) => Failure::wrong(unfit),
         error => Failure::failed(error),
     })?;
-    if args.json {
-        terminal::print(&serde_json::to_string(&report).map_err(Failure::failed)?);
+    conclude(args.json, &report, || report.to_text(), &report.judgement.verdict)
+}
+
+/// Prints a report, for a person or for a machine, and makes its verdict the exit code.
+pub(crate) fn conclude(
+    json: bool,
+    report: &impl Serialize,
+    text: impl FnOnce() -> String,
+    verdict: &Verdict,
+) -> Result<ExitCode, Failure> {
+    if json {
+        terminal::print(&serde_json::to_string(report).map_err(Failure::failed)?);
     } else {
-        terminal::print(&report.to_text());
+        terminal::print(&text());
     }
-    Ok(ExitCode::from(match report.judgement.verdict {
+    Ok(ExitCode::from(match verdict {
         Verdict::Pass => 0,
         Verdict::Fail => 1,
         Verdict::Invalid => 3,

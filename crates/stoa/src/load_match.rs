@@ -1,10 +1,9 @@
 //! `stoa load match`: players who measure and check what a server of matches does.
 
 use crate::failure::Failure;
-use crate::load::LoadArgs;
+use crate::load::{self, LoadArgs};
 use crate::terminal;
 use lab::crowd::{CrowdReport, Rehearsal, make_matches};
-use lab::load::Verdict;
 use std::process::ExitCode;
 
 /// Runs the load and prints the report.
@@ -25,14 +24,5 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Failure> {
     let report = runtime.block_on(Rehearsal::new(plan.clone()).run(&tell));
     terminal::end_progress();
     let report: CrowdReport = report.map_err(Failure::failed)?;
-    if args.json {
-        terminal::print(&serde_json::to_string(&report).map_err(Failure::failed)?);
-    } else {
-        terminal::print(&report.to_text());
-    }
-    Ok(ExitCode::from(match report.judgement.verdict {
-        Verdict::Pass => 0,
-        Verdict::Fail => 1,
-        Verdict::Invalid => 3,
-    }))
+    load::conclude(args.json, &report, || report.to_text(), &report.judgement.verdict)
 }

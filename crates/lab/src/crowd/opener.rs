@@ -4,12 +4,12 @@ use super::colyseus::{self, Guest};
 use super::member::{Member, Mind};
 use super::plan::Peer;
 use super::stage::Stage;
+use crate::dialing::Dialing;
 use crate::play::{AnyPilot, Manners, Plan, Player};
-use net::{Carrier, DialError, DialOptions, Dialed, Driver, HttpVersion, Local, Trust, dial};
+use net::{Carrier, DialError, DialOptions, Dialed, Driver, HttpVersion, Local, dial};
 use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -32,28 +32,18 @@ pub(crate) struct Opener {
 impl Opener {
     pub(crate) fn new(stage: Rc<Stage>, local: Rc<Local>) -> Self {
         let plan = &stage.plan;
-        let trust = match (plan.insecure, &plan.ca) {
-            (true, _) => Trust::Anybody,
-            (false, Some(path)) => Trust::PemFile(path.into()),
-            (false, None) => Trust::System,
-        };
-        let limits = ws::Limits {
+        let dialing = Dialing {
+            http: plan.http,
+            insecure: plan.insecure,
+            ca: plan.ca.as_deref(),
             message_bytes_max: MESSAGE_BYTES_MAX,
-            frame_bytes_max: MESSAGE_BYTES_MAX as u64,
-            ..ws::Limits::default()
+            compression: ws::Config::default().compression,
+            subprotocol: match plan.peer {
+                Peer::Stoa => Some(SUBPROTOCOL),
+                Peer::Colyseus => None,
+            },
         };
-        // The server keeps the connections alive; a crowd with timers of its own would measure itself.
-        let config = Arc::new(ws::Config { ping_interval: None, limits, ..ws::Config::default() });
-        let http = match plan.http {
-            2 => HttpVersion::Http2,
-            3 => HttpVersion::Http3,
-            _ => HttpVersion::Http1,
-        };
-        let subprotocols = match plan.peer {
-            Peer::Stoa => vec![SUBPROTOCOL.to_owned()],
-            Peer::Colyseus => Vec::new(),
-        };
-        let options = Rc::new(DialOptions { http, trust, config, subprotocols, ..DialOptions::default() });
+        let options = Rc::new(dialing.options());
         let next = Rc::new(Cell::new(stage.players().start));
         Self { stage, local, options, next, began: net::now() }
     }

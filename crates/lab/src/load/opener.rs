@@ -3,11 +3,11 @@
 use super::echo::EchoClient;
 use super::member::{Hall, Member};
 use super::plan::{Compression, Plan, Scenario};
-use net::{Carrier, DialError, DialOptions, Dialed, Driver, HttpVersion, Local, Trust, dial};
+use crate::dialing::Dialing;
+use net::{Carrier, DialError, DialOptions, Dialed, Driver, HttpVersion, Local, dial};
 use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 use ws::deflate::{Mode, Policy, WorkLimits};
 
@@ -97,26 +97,15 @@ impl Opener {
 }
 
 fn dial_options(plan: &Plan, speaks_chat: bool) -> DialOptions {
-    let trust = match (plan.insecure, &plan.ca) {
-        (true, _) => Trust::Anybody,
-        (false, Some(path)) => Trust::PemFile(path.into()),
-        (false, None) => Trust::System,
-    };
-    // The server keeps the connections alive; a generator with 15,000 timers of its own would measure itself.
-    let limits = ws::Limits {
+    let dialing = Dialing {
+        http: plan.http,
+        insecure: plan.insecure,
+        ca: plan.ca.as_deref(),
         message_bytes_max: MESSAGE_BYTES_MAX,
-        frame_bytes_max: MESSAGE_BYTES_MAX as u64,
-        ..ws::Limits::default()
+        compression: policy(plan.compression),
+        subprotocol: speaks_chat.then_some(chat::protocol::SUBPROTOCOL),
     };
-    let compression = policy(plan.compression);
-    let config = Arc::new(ws::Config { ping_interval: None, limits, compression, ..ws::Config::default() });
-    let subprotocols = if speaks_chat { vec![chat::protocol::SUBPROTOCOL.to_owned()] } else { Vec::new() };
-    let http = match plan.http {
-        2 => HttpVersion::Http2,
-        3 => HttpVersion::Http3,
-        _ => HttpVersion::Http1,
-    };
-    DialOptions { http, trust, config, subprotocols, ..DialOptions::default() }
+    dialing.options()
 }
 
 /// Without a limit of work: a generator compresses all that it sends.
