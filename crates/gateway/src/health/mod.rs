@@ -1,0 +1,1 @@
+//! Which backends may be used: probes, what connections tell, ejection and slow start.

@@ -1,0 +1,1 @@
+//! A running gateway: workers, listeners, reload, drain, upgrade, logs and metrics.

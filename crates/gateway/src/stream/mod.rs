@@ -1,0 +1,1 @@
+//! Layer 4: bytes from one socket to another.
