@@ -1,6 +1,7 @@
 //! What is measured: the cases and the columns of their tables.
 
 use super::contestants::{self, Contestant, Deflate};
+use super::proxies::Proxy;
 
 /// Something to measure on several servers.
 pub(crate) struct Case {
@@ -15,15 +16,17 @@ pub(crate) struct Case {
     pub(crate) more_is_better: bool,
     /// A fresh server for each measurement.
     pub(crate) is_fresh: bool,
-    field: Field,
+    pub(super) field: Field,
 }
 
 /// Who takes part.
-enum Field {
+pub(super) enum Field {
     /// Every server that can do it.
     All { tls: bool, deflate: Deflate },
     /// Our server, in several ways: a note, TLS, flags for the generator.
     Ways(&'static [(&'static str, bool, &'static [&'static str])]),
+    /// Gateways in front of our echo, ours first.
+    Gateways { proxies: &'static [Proxy], tls: bool },
 }
 
 /// A number of a report and how it is shown.
@@ -63,7 +66,12 @@ const PACE: &[Column] = &[
     Column { name: "late_us", title: "generator late by at most, µs", scale: 1.0 },
 ];
 
-const fn echo(id: &'static str, title: &'static str, flags: &'static [&'static str], field: Field) -> Case {
+pub(super) const fn echo(
+    id: &'static str,
+    title: &'static str,
+    flags: &'static [&'static str],
+    field: Field,
+) -> Case {
     Case {
         id,
         title,
@@ -76,7 +84,12 @@ const fn echo(id: &'static str, title: &'static str, flags: &'static [&'static s
     }
 }
 
-const fn idle(id: &'static str, title: &'static str, flags: &'static [&'static str], field: Field) -> Case {
+pub(super) const fn idle(
+    id: &'static str,
+    title: &'static str,
+    flags: &'static [&'static str],
+    field: Field,
+) -> Case {
     Case {
         id,
         title,
@@ -162,17 +175,12 @@ pub(crate) const CASES: &[Case] = &[
 
 impl Case {
     pub(crate) fn contestants(&self) -> Vec<Contestant> {
-        match &self.field {
-            Field::All { tls, deflate } => contestants::all(*tls, *deflate),
-            Field::Ways(ways) => {
-                ways.iter().map(|(note, tls, flags)| contestants::stoa(note, *tls, flags)).collect()
-            }
-        }
+        self.field.contestants()
     }
 
     /// Whether other servers take part, so that there is something to compare with.
     pub(crate) fn has_peers(&self) -> bool {
-        matches!(self.field, Field::All { .. })
+        matches!(self.field, Field::All { .. } | Field::Gateways { .. })
     }
 
     /// The first is the one that decides.
@@ -185,5 +193,19 @@ impl Case {
             _ => ECHO,
         }
         .iter()
+    }
+}
+
+impl Field {
+    pub(super) fn contestants(&self) -> Vec<Contestant> {
+        match self {
+            Self::All { tls, deflate } => contestants::all(*tls, *deflate),
+            Self::Ways(ways) => {
+                ways.iter().map(|(note, tls, flags)| contestants::stoa(note, *tls, flags)).collect()
+            }
+            Self::Gateways { proxies, tls } => {
+                proxies.iter().map(|proxy| contestants::behind(*proxy, *tls, &[])).collect()
+            }
+        }
     }
 }

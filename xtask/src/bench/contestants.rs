@@ -1,7 +1,9 @@
 //! The servers that are measured: how each is started, and what it can do.
 
+use super::proxies::{self, Proxy};
 use super::tools::Tools;
 use crate::process::{Job, Server, free_port};
+use std::path::PathBuf;
 
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub(crate) enum Program {
     Peer(&'static str),
     Bun,
     Node,
+    /// Our echo behind a gateway: the gateway is what is measured.
+    Behind(Proxy),
 }
 
 /// All programs, ours first.
@@ -49,6 +53,11 @@ pub(crate) struct Running {
     pub(crate) url: String,
     pub(crate) pid: String,
     _server: Server,
+    /// What stands behind it, on the other core, and its port.
+    _backend: Option<Server>,
+    pub(crate) backend_port: Option<u16>,
+    /// Its configuration, if it was started with a file of ours.
+    pub(crate) configuration: Option<PathBuf>,
 }
 
 /// Every program that can do this.
@@ -66,6 +75,11 @@ pub(crate) fn stoa(note: &'static str, tls: bool, flags: &'static [&'static str]
     Contestant { program: Program::Stoa, tls, deflate: Deflate::Off, note, flags }
 }
 
+/// Our echo behind a gateway.
+pub(crate) fn behind(proxy: Proxy, tls: bool, flags: &'static [&'static str]) -> Contestant {
+    Contestant { program: Program::Behind(proxy), tls, deflate: Deflate::Off, note: "", flags }
+}
+
 impl Contestant {
     pub(crate) fn name(&self) -> String {
         let name = match self.program {
@@ -75,24 +89,47 @@ impl Contestant {
             Program::Peer(name) => name,
             Program::Bun => "Bun",
             Program::Node => "ws on Node",
+            Program::Behind(proxy) => proxy.name(),
         };
         if self.note.is_empty() { name.to_owned() } else { format!("{name}, {}", self.note) }
     }
 
     /// Starts it on core 0. Returns when it accepts connections.
     pub(crate) fn start(&self, tools: &Tools) -> Result<Running, String> {
-        let port = free_port()?;
-        let address = format!("127.0.0.1:{port}");
-        let pid_file = tools.directory.join(format!("server-{port}.pid"));
-        // The shell becomes the server, so its process id is the server's.
-        let script = "echo $$ >\"$1\"; shift; exec \"$@\"";
-        let job = Job::new(&tools.tree(), "bench", "sh").args(["-c", script, "server"]).args([&pid_file]);
-        let job = job.args(tools.pin(0)).args(self.command(tools, &address)?);
-        let server = job.directory(&tools.directory.to_string_lossy()).serve(port)?;
-        let pid = std::fs::read_to_string(&pid_file).map_err(|e| format!("no process id: {e}"))?;
-        let _ = std::fs::remove_file(&pid_file);
+        self.start_with(tools, false)
+    }
+
+    /// The same, our gateway with a configuration file instead of flags, so that there is something to change.
+    pub(crate) fn start_reloadable(&self, tools: &Tools) -> Result<Running, String> {
+        self.start_with(tools, true)
+    }
+
+    fn start_with(&self, tools: &Tools, is_reloadable: bool) -> Result<Running, String> {
+        let address = format!("127.0.0.1:{}", free_port()?);
         let scheme = if self.tls { "wss" } else { "ws" };
-        Ok(Running { url: format!("{scheme}://{address}/"), pid: pid.trim().to_owned(), _server: server })
+        let url = format!("{scheme}://{address}/");
+        let (mut backend, mut backend_port, mut configuration) = (None, None, None);
+        let words = match self.program {
+            Program::Behind(Proxy::None) => stoa("", self.tls, &[]).command(tools, &address)?,
+            Program::Behind(proxy) => {
+                // The backend shares its core with the generator, so that the gateway has one for itself.
+                let port = free_port()?;
+                let place = format!("127.0.0.1:{port}");
+                backend = Some(launch(tools, 1, stoa("", false, &[]).command(tools, &place)?, &place)?.0);
+                backend_port = Some(port);
+                let words = proxy.command(tools, &address, &place, self.tls)?;
+                if is_reloadable {
+                    let (words, file) = proxies::into_file(tools, words)?;
+                    configuration = Some(file);
+                    words
+                } else {
+                    words
+                }
+            }
+            _ => self.command(tools, &address)?,
+        };
+        let (server, pid) = launch(tools, 0, words, &address)?;
+        Ok(Running { url, pid, _server: server, _backend: backend, backend_port, configuration })
     }
 
     fn command(&self, tools: &Tools, address: &str) -> Result<Vec<String>, String> {
@@ -136,6 +173,7 @@ impl Contestant {
                 let node = tools.node.as_ref().map_err(|why| missing("Node", why))?;
                 vec![path(node), path(&tools.root.join("bench/peers/node_echo.mjs"))]
             }
+            Program::Behind(proxy) => return Err(format!("{} is started otherwise", proxy.name())),
         };
         command.push(address.to_owned());
         if self.tls {
@@ -148,4 +186,21 @@ impl Contestant {
         }
         Ok(command)
     }
+}
+
+/// Starts a command on a core, and tells its process id when it accepts connections.
+fn launch(tools: &Tools, core: usize, words: Vec<String>, address: &str) -> Result<(Server, String), String> {
+    let port: u16 = address
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
+        .ok_or("an address without a port")?;
+    let pid_file = tools.directory.join(format!("server-{port}.pid"));
+    // The shell becomes the server, so its process id is the server's.
+    let script = "echo $$ >\"$1\"; shift; exec \"$@\"";
+    let job = Job::new(&tools.tree(), "bench", "sh").args(["-c", script, "server"]).args([&pid_file]);
+    let job = job.args(tools.pin(core)).args(words);
+    let server = job.directory(&tools.directory.to_string_lossy()).serve(port)?;
+    let pid = std::fs::read_to_string(&pid_file).map_err(|e| format!("no process id: {e}"))?;
+    let _ = std::fs::remove_file(&pid_file);
+    Ok((server, pid.trim().to_owned()))
 }

@@ -8,10 +8,12 @@
 mod cases;
 mod contestants;
 mod games;
+mod gateways;
 mod loss;
 mod machine;
 mod many;
 mod numbers;
+mod proxies;
 mod tools;
 
 use crate::tree::{Tree, make_directory};
@@ -23,14 +25,16 @@ use tools::Tools;
 
 /// Runs `cargo xtask bench …`.
 pub(crate) fn command(tree: &Tree, arguments: &[String]) -> Result<bool, String> {
-    let (what, rest) = arguments.split_first().ok_or("say what to measure: ws, match, million or loss")?;
+    let (what, rest) =
+        arguments.split_first().ok_or("say what to measure: ws, match, gateway, million or loss")?;
     let mut flags = Flags::read(rest)?;
     match what.as_str() {
         "ws" => run_cases(tree, &mut flags),
+        "gateway" => gateways::run(tree, &mut flags),
         "match" => games::run(tree, &mut flags),
         "million" => many::run(tree, &mut flags),
         "loss" => loss::run(tree, &mut flags),
-        other => Err(format!("{other:?} cannot be measured; there are ws, match, million and loss")),
+        other => Err(format!("{other:?} cannot be measured; there are ws, match, gateway, million and loss")),
     }
 }
 
@@ -47,12 +51,18 @@ struct Row {
     outcome: Result<Vec<tools::Found>, String>,
 }
 
+impl Effort {
+    fn read(flags: &mut Flags) -> Result<Self, String> {
+        Ok(Self {
+            rounds: flags.take("--rounds")?.unwrap_or(5),
+            seconds: flags.take::<String>("--seconds")?.unwrap_or_else(|| "3".to_owned()),
+            json: flags.is_set("--json"),
+        })
+    }
+}
+
 fn run_cases(tree: &Tree, flags: &mut Flags) -> Result<bool, String> {
-    let effort = Effort {
-        rounds: flags.take("--rounds")?.unwrap_or(5),
-        seconds: flags.take::<String>("--seconds")?.unwrap_or_else(|| "3".to_owned()),
-        json: flags.is_set("--json"),
-    };
+    let effort = Effort::read(flags)?;
     let only = flags.take::<String>("--only")?;
     let is_list = flags.is_set("--list");
     flags.check_empty()?;
@@ -60,25 +70,44 @@ fn run_cases(tree: &Tree, flags: &mut Flags) -> Result<bool, String> {
         CASES.iter().for_each(|case| println!("{:<22} {}", case.id, case.title));
         return Ok(true);
     }
-    let wanted: Vec<&str> = only.iter().flat_map(|list| list.split(',')).collect();
-    if let Some(unknown) = wanted.iter().find(|id| CASES.iter().all(|case| !case.id.starts_with(**id))) {
-        return Err(format!("there is no case {unknown:?}; `cargo xtask bench ws --list` lists them"));
-    }
+    let wanted = select(only.as_deref(), CASES.iter().map(|case| case.id), "ws")?;
     make_directory(&tree.target.join("bench"))?;
     let tools = Tools::build(tree)?;
-    let mut summary = String::new();
     if !effort.json {
         println!("{}", machine::facts(&tools));
     }
-    for case in CASES {
-        if !wanted.is_empty() && !wanted.iter().any(|id| case.id.starts_with(id)) {
-            continue;
-        }
-        let rows = run_case(&tools, case, &effort)?;
+    show_cases(&tools, "ws", CASES.iter().filter(|case| wanted.contains(&case.id)), &effort)?;
+    Ok(true)
+}
+
+/// The cases whose names begin with one of a list, or all.
+fn select<'a>(
+    only: Option<&str>,
+    known: impl Iterator<Item = &'a str> + Clone,
+    page: &str,
+) -> Result<Vec<&'a str>, String> {
+    let Some(only) = only else { return Ok(known.collect()) };
+    let wanted: Vec<&str> = only.split(',').collect();
+    if let Some(unknown) = wanted.iter().find(|id| !known.clone().any(|case| case.starts_with(**id))) {
+        return Err(format!("there is no case {unknown:?}; `cargo xtask bench {page} --list` lists them"));
+    }
+    Ok(known.filter(|case| wanted.iter().any(|id| case.starts_with(id))).collect())
+}
+
+/// Measures cases, prints a table for each, and at the end how we stand against the best of the others.
+fn show_cases<'a>(
+    tools: &Tools,
+    page: &str,
+    cases: impl Iterator<Item = &'a Case>,
+    effort: &Effort,
+) -> Result<(), String> {
+    let mut summary = String::new();
+    for case in cases {
+        let rows = run_case(tools, case, effort)?;
         if effort.json {
             rows.iter().for_each(|row| println!("{}", to_json(case, row)));
         } else {
-            println!("{}", to_markdown(case, &rows, &effort));
+            println!("{}", to_markdown(page, case, &rows, effort));
             if case.has_peers() {
                 summary.push_str(&summary_line(case, &rows));
             }
@@ -89,7 +118,7 @@ fn run_cases(tree: &Tree, flags: &mut Flags) -> Result<bool, String> {
             "### Summary\n\n| case | Stoa | best peer | Stoa against it |\n| --- | --- | --- | --- |\n{summary}"
         );
     }
-    Ok(true)
+    Ok(())
 }
 
 /// All rounds of a case. A contestant that fails once is out, and its row says why.
@@ -129,9 +158,9 @@ fn run_case(tools: &Tools, case: &Case, effort: &Effort) -> Result<Vec<Row>, Str
 }
 
 /// A case as a table, the best contestant first.
-fn to_markdown(case: &Case, rows: &[Row], effort: &Effort) -> String {
+fn to_markdown(page: &str, case: &Case, rows: &[Row], effort: &Effort) -> String {
     let mut text = format!(
-        "### {}\n\n`cargo xtask bench ws --only {} --rounds {} --seconds {}`\n\n",
+        "### {}\n\n`cargo xtask bench {page} --only {} --rounds {} --seconds {}`\n\n",
         case.title, case.id, effort.rounds, effort.seconds
     );
     let columns: Vec<_> = case.columns().collect();
@@ -175,7 +204,13 @@ fn median(case: &Case, row: &Row) -> Option<f64> {
 fn summary_line(case: &Case, rows: &[Row]) -> String {
     let better = |a: &f64, b: &f64| if case.more_is_better { a.total_cmp(b) } else { b.total_cmp(a) };
     let ours = rows.first().and_then(|row| median(case, row));
-    let theirs = rows.iter().skip(1).filter_map(|row| median(case, row).map(|value| (value, &row.name)));
+    // What stands there to compare with, such as no gateway at all, is no peer; other ways of ours are none either.
+    let is_peer = |row: &&Row| !row.name.starts_with("Stoa") && row.name != proxies::Proxy::None.name();
+    let theirs = rows
+        .iter()
+        .skip(1)
+        .filter(is_peer)
+        .filter_map(|row| median(case, row).map(|value| (value, &row.name)));
     let best = theirs.max_by(|a, b| better(&a.0, &b.0));
     let column = case.columns().next().map_or(1.0, |column| column.scale);
     let show = |value: f64| numbers::short(value * column);
