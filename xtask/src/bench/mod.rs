@@ -187,12 +187,18 @@ fn to_markdown(page: &str, case: &Case, rows: &[Row], effort: &Effort) -> String
                 let _ = write!(text, " {shown} |");
             }),
             Err(why) => {
-                let _ = write!(text, " {} |", why.lines().next().unwrap_or_default().replace('|', "/"));
+                let _ = write!(text, " {} |", brief(why));
             }
         }
         text.push('\n');
     }
     text
+}
+
+/// Why something failed, for a table: without the command, which is in the log.
+fn brief(why: &str) -> String {
+    let first = why.lines().next().unwrap_or_default();
+    first.rsplit_once("` ").map_or(first, |(_, ending)| ending).replace('|', "/")
 }
 
 fn median(case: &Case, row: &Row) -> Option<f64> {

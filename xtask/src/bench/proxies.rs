@@ -169,7 +169,7 @@ impl Place<'_> {
             ("http", String::new())
         };
         let text = format!(
-            "{{\n  admin off\n  auto_https off\n  persist_config off\n}}\n{scheme}://{address} {{\n{tls}  reverse_proxy {backend}\n}}\n"
+            "{{\n  admin off\n  auto_https off\n}}\n{scheme}://{address} {{\n{tls}  reverse_proxy {backend}\n}}\n"
         );
         let file = self.directory.join("Caddyfile");
         write(&file, &text)?;
