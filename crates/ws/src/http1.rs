@@ -1,4 +1,4 @@
-//! HTTP/1.1 heads: the start line and the header fields of a request or a response, read strictly (RFC 9112).
+//! HTTP/1.1: the heads of requests and responses, and the bodies behind them, read strictly (RFC 9112).
 //!
 //! A WebSocket begins as an HTTP request, so the first bytes of every peer pass through here, and they are the bytes of
 //! whoever found the port. The rules:
@@ -10,7 +10,9 @@
 //!   request ends.
 //! * What is refused early is refused for a stated reason, with an HTTP status ([`HeadError`](crate::head::HeadError)).
 
+mod body;
 mod parse;
 mod reader;
 
+pub use body::{BodyError, BodyEvent, BodyLimits, BodyReader, Trailers};
 pub use reader::HeadReader;
