@@ -60,9 +60,12 @@ export class MatchScreen {
     requestAnimationFrame(loop);
   }
 
-  /** @param {Source} source @param {{isBackdrop?: boolean}} [how] a backdrop has no controls and no sound */
+  /**
+   * Also for a source that goes on after a pause, maybe with another slot: that one is not closed.
+   * @param {Source} source @param {{isBackdrop?: boolean}} [how] a backdrop has no controls and no sound
+   */
   run(source, { isBackdrop = false } = {}) {
-    this.stop();
+    if (source !== this.#source) this.stop();
     this.#source = source;
     this.#isBackdrop = isBackdrop;
     this.#watch.isOn = source.slot < 0 && !isBackdrop;
