@@ -1,5 +1,6 @@
 //! The match page in a real browser against a real server: people play, are cut off, watch and replay. `STOA_URL` names the
-//! server; `STOA_SCREENSHOTS` is a folder for pictures, `STOA_CHROMIUM` another browser.
+//! server, `STOA_BINARY` the program that verifies a recording of it (`stoa` without it); `STOA_SCREENSHOTS` is a folder for pictures,
+//! `STOA_CHROMIUM` another browser.
 
 import { checkPlay } from "./checks/play.mjs";
 import { Stage } from "./stage.js";

@@ -13,6 +13,8 @@ export class Proxy {
   #webSockets = new Set();
   #cut = false;
   url = "";
+  /** Bytes that came over WebSockets so far. */
+  received = 0;
 
   /** @param {URL} target an `http:` address */
   constructor(target) {
@@ -60,7 +62,10 @@ export class Proxy {
       }
       upstream.write(data);
     });
-    upstream.on("data", (data) => client.write(data));
+    upstream.on("data", (data) => {
+      if (this.#webSockets.has(client)) this.received += data.length;
+      client.write(data);
+    });
   }
 }
 

@@ -1,57 +1,14 @@
-//! Matches: joining, moving, shooting, coming back, watching, the end, and the recording; on desk and phone.
+//! Matches: joining, moving, shooting, watching, links that lead nowhere; on desk and phone. A match to its end is in
+//! `whole-match.mjs`.
 
 import assert from "node:assert/strict";
+import { PATIENCE_MS, arrive, flies, look, until } from "../flying.js";
 import { axeFindsNothing } from "./accessibility.mjs";
+import { checkWholeMatch } from "./whole-match.mjs";
 
-/** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("../stage.js").Person} Person */
-/** @typedef {{tick: number, slot: number, x: number, y: number, hp: number, points: number, dark: boolean, drones: number}} Seen */
-
 /** From the page's address to flying a drone. */
 const TO_PLAY_MS = 10_000;
-/** The shortest match that there is, and some time to draw it. */
-const SHORT_MATCH_MS = 100_000;
-const CUT_MS = 5_000;
-/** What anything may take on a machine without graphics. */
-const PATIENCE_MS = 30_000;
-
-/** @param {Page} page @returns {Promise<Seen>} what the page says of its drone */
-async function look(page) {
-  const data = await page.evaluate(() => ({ .../** @type {HTMLElement} */ (document.getElementById("picture")).dataset }));
-  const number = (/** @type {string | undefined} */ text) => Number(text ?? NaN);
-  return {
-    tick: number(data.tick), slot: number(data.slot), x: number(data.x), y: number(data.y), hp: number(data.hp), points: number(data.points),
-    dark: data.dark === "true", drones: number(data.drones),
-  };
-}
-
-/** @param {Page} page @param {(seen: Seen) => boolean} isIt @param {string} what @param {number} [patience] @returns {Promise<Seen>} */
-async function until(page, isIt, what, patience = PATIENCE_MS) {
-  const end = Date.now() + patience;
-  for (;;) {
-    const seen = await look(page);
-    if (isIt(seen)) return seen;
-    if (Date.now() > end) throw new Error(`${what} did not happen: ${JSON.stringify(seen)}`);
-    await page.waitForTimeout(50);
-  }
-}
-
-/** @param {Person} person @param {string} name @param {string} [search] */
-async function arrive({ page, proxy }, name, search = "") {
-  await page.goto(`${proxy.url}play${search}`);
-  await page.waitForSelector("#lobby:not([hidden])");
-  await page.fill("#name", name);
-}
-
-/** @param {Page} page @returns {Promise<Seen>} once a drone is there */
-const flies = (page) => until(page, (seen) => seen.slot >= 0 && seen.hp > 0 && seen.tick > 0, "a drone of one's own");
-
-/** @param {Person} person @param {string} query @returns {Promise<string>} the id of a new match */
-async function begin({ page, proxy }, query) {
-  const answer = await page.request.post(`${proxy.url}v1/matches?game=wreckroom&${query}`, { headers: { origin: new URL(proxy.url).origin } });
-  assert.equal(answer.status(), 201, await answer.text());
-  return (await answer.json()).id;
-}
 
 /** @param {import("../stage.js").Stage} stage */
 export async function checkPlay(stage) {
@@ -63,7 +20,7 @@ export async function checkPlay(stage) {
   await checkKeyboard(stage, ann);
   await checkPhone(stage);
   await checkWatching(stage, ann);
-  await checkEnd(stage, ann);
+  await checkWholeMatch(stage, ann);
   await checkWrongLinks(stage, ann);
   await checkPictures(stage, ann);
 }
@@ -134,19 +91,7 @@ async function checkPlaying(stage, { page }) {
 }
 
 /** @param {import("../stage.js").Stage} stage @param {Person} ann */
-async function checkNetwork(stage, { page, proxy }) {
-  await stage.check("a browser that is cut off for five seconds returns into its drone", async () => {
-    const before = await flies(page);
-    proxy.cut();
-    await page.waitForFunction(() => /lost/.test(document.getElementById("banner")?.textContent ?? ""));
-    await page.waitForTimeout(CUT_MS);
-    proxy.mend();
-    const after = await until(page, (seen) => seen.tick > before.tick + 120, "the match going on");
-    assert.equal(after.slot, before.slot, "the same place");
-    assert.ok(after.points >= before.points, "with its points");
-    await page.waitForFunction(() => document.getElementById("banner")?.textContent === "");
-  });
-
+async function checkNetwork(stage, { page }) {
   await stage.check("a page that is loaded anew returns into its drone", async () => {
     const before = await flies(page);
     await page.reload();
@@ -241,51 +186,13 @@ async function checkWatching(stage, ann) {
 }
 
 /** @param {import("../stage.js").Stage} stage @param {Person} ann */
-async function checkEnd(stage, ann) {
-  const { page, proxy } = ann;
-  let id = "";
-  await stage.check("a private match is played to its end by whoever has the link, and has a podium", async () => {
-    id = await begin(ann, "private=1&minutes=1&bots=24&places=24");
-    await page.goto(`${proxy.url}play?match=${id}`);
-    await flies(page);
-    assert.ok(!(await (await page.request.get(`${proxy.url}v1/matches`)).text()).includes(id), "nobody else learns of it");
-    // Whoever stands still among 23 bots is wrecked sooner or later: the page shows why.
-    const isWrecked = page.waitForSelector("#death:not([hidden])", { timeout: SHORT_MATCH_MS }).then(() => stage.picture(page, "play-death"), () => {});
-    await page.waitForSelector("#end[open]", { timeout: SHORT_MATCH_MS });
-    await isWrecked;
-    assert.equal(await page.locator("#podium li").count(), 3);
-    assert.match((await page.textContent("#end-text")) ?? "", /^You came in \d+(st|nd|rd|th) of \d+\.$/);
-    await axeFindsNothing(page);
-    await stage.picture(page, "play-end");
-  });
-
-  await stage.check("its recording plays, seeks both ways, and every hash is right", async () => {
-    await page.goto(`${proxy.url}play?replay=${id}`);
-    await until(page, (seen) => seen.tick > 10 && seen.drones > 5, "the recording running");
-    const seek = async (/** @type {number} */ tick) => {
-      await page.evaluate((value) => {
-        const bar = /** @type {HTMLInputElement} */ (document.getElementById("replay-seek"));
-        bar.value = String(value);
-        bar.dispatchEvent(new Event("input"));
-      }, tick);
-      await until(page, (seen) => Math.abs(seen.tick - tick) < 200, `tick ${tick}`);
-      await page.waitForFunction(() => document.getElementById("replay-state")?.textContent === "verified", null, { timeout: PATIENCE_MS });
-    };
-    await seek(1500);
-    await stage.picture(page, "play-replay");
-    await seek(300);
-    await axeFindsNothing(page);
-  });
-
+async function checkWrongLinks(stage, { page, proxy }) {
   await stage.check("a recording that there is not leads to the lobby with a sentence", async () => {
     await page.goto(`${proxy.url}play?replay=nothing`);
     await page.waitForSelector("#lobby:not([hidden])");
     await page.waitForFunction(() => /no recording/i.test(document.getElementById("search-state")?.textContent ?? ""));
   });
-}
 
-/** @param {import("../stage.js").Stage} stage @param {Person} ann */
-async function checkWrongLinks(stage, { page, proxy }) {
   await stage.check("a link to a match that does not run leads to the lobby with a sentence", async () => {
     await page.goto(`${proxy.url}play?match=nothing`);
     await page.waitForSelector("#lobby:not([hidden])");

@@ -4,6 +4,7 @@ use crate::ci::{Done, Outcome};
 use crate::install;
 use crate::process::{Job, free_port};
 use crate::steps::node::Node;
+use crate::steps::rust;
 use crate::tree::Tree;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub(crate) fn browser(tree: &Tree) -> Outcome {
     install::npm(tree, log, "web")?;
     let chromium = install::chromium(tree, log)?;
     let node = Node::start(tree, log, &[])?;
+    let stoa = rust::stoa(tree, log)?;
     let screenshots = tree.work.join("screenshots");
     let _ = std::fs::remove_dir_all(&screenshots);
     for script in ["test:browser", "test:classic", "test:play"] {
@@ -38,6 +40,7 @@ pub(crate) fn browser(tree: &Tree) -> Outcome {
             .args(["run", "--silent", script])
             .directory("web")
             .env("STOA_URL", format!("http://{}/", node.address))
+            .env("STOA_BINARY", &stoa)
             .env("STOA_CHROMIUM", &chromium)
             .env("STOA_SCREENSHOTS", &screenshots)
             .deadline(Duration::from_secs(10 * 60))
