@@ -2,10 +2,12 @@
 
 use crate::exchange::Caller;
 use crate::guests::Visit;
+use crate::listeners::RawSocket;
 use crate::local::Local;
 use crate::site::Site;
 use crate::tls::{Alpn, Tls};
 use crate::{http1, http2};
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -13,6 +15,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 /// How long to wait when the process is out of file descriptors. Trying at once would spin: the socket that cannot be
 /// accepted stays in the queue and keeps the listener readable.
@@ -24,19 +27,30 @@ const ACCEPTS_PER_TURN: u32 = 64;
 /// What a listener offers to whoever comes.
 #[derive(Clone)]
 pub(crate) struct Offer {
+    /// Which listener it is: see [`NewListener::mark`](crate::NewListener).
+    pub(crate) mark: u32,
+    /// Whether sockets go to the site as they are.
+    pub(crate) raw: bool,
     /// TLS, or plain.
     pub(crate) tls: Option<Tls>,
     /// The port of UDP where the same is to be had over HTTP/3, if it is.
     pub(crate) http3_port: Option<u16>,
 }
 
-/// Accepts until a drain begins. Then takes what the kernel has queued, so that nobody who connected before is reset, and
-/// closes the listener.
-pub(crate) async fn run<S: Site>(listener: TcpListener, offer: Offer, site: Rc<S>, local: Rc<Local>) {
+/// Accepts until a drain begins or the other end of `stop` is dropped. Then takes what the kernel has queued, so that nobody
+/// who connected before is reset, and closes the listener.
+pub(crate) async fn run<S: Site>(
+    listener: TcpListener,
+    offer: Offer,
+    mut stop: oneshot::Receiver<Infallible>,
+    site: Rc<S>,
+    local: Rc<Local>,
+) {
     let mut accepted = 0;
     loop {
         let next = tokio::select! {
             biased;
+            _ = &mut stop => break,
             next = listener.accept() => next,
             () = local.drain_begun() => break,
         };
@@ -66,16 +80,19 @@ fn enter<S: Site>(stream: TcpStream, peer: SocketAddr, offer: &Offer, site: &Rc<
         counters.refused_full.add(1);
         return;
     }
+    // Small messages must not wait for an acknowledgement. It fails only if the peer is gone, which reading tells.
+    let _ = stream.set_nodelay(true);
+    if offer.raw {
+        return site.raw(RawSocket { stream, peer, listener: offer.mark });
+    }
     let Some(visit) = Visit::enter(local, peer.ip()) else {
         counters.refused_address.add(1);
         return;
     };
-    // Small messages must not wait for an acknowledgement. It fails only if the peer is gone, which reading tells.
-    let _ = stream.set_nodelay(true);
     let (site, local) = (Rc::clone(site), Rc::clone(local));
-    let Offer { tls, http3_port } = offer.clone();
+    let Offer { mark: listener, tls, http3_port, .. } = offer.clone();
     let Some(tls) = tls else {
-        let caller = Caller { peer, tls: None, http3_port: None };
+        let caller = Caller { peer, listener, tls: None, http3_port: None };
         drop(tokio::task::spawn_local(http1::serve(stream, caller, site, local, visit)));
         return;
     };
@@ -87,7 +104,7 @@ fn enter<S: Site>(stream: TcpStream, peer: SocketAddr, offer: &Offer, site: &Rc<
             return;
         };
         let is_http2 = facts.alpn == Some(Alpn::Http2);
-        let caller = Caller { peer, tls: Some(facts), http3_port };
+        let caller = Caller { peer, listener, tls: Some(facts), http3_port };
         // A task of its own, because this one is as large as the handshake.
         if is_http2 {
             let serving = http2::serve(stream, Vec::new(), caller, site, local, visit);

@@ -24,6 +24,8 @@ const NO_WEBSOCKET: &str = "There is no WebSocket here.";
 /// The other end of a carrier, and what its handshake told. The same for every request on it.
 pub(crate) struct Caller {
     pub(crate) peer: SocketAddr,
+    /// The mark of the listener.
+    pub(crate) listener: u32,
     /// `None` for cleartext.
     pub(crate) tls: Option<TlsFacts>,
     /// The port of UDP to announce for HTTP/3, if there is one and the caller is not there already.
@@ -91,7 +93,8 @@ pub(crate) fn answer<S: Site>(
     };
     local.counters.requests.add(1);
     let peer_certificate = caller.tls.as_ref().and_then(|facts| facts.peer_certificate.as_deref());
-    let request = Request { head, peer: caller.peer, secure: caller.tls.is_some(), peer_certificate };
+    let (peer, listener) = (caller.peer, caller.listener);
+    let request = Request { head, peer, listener, secure: caller.tls.is_some(), peer_certificate };
     let extras = Extras::new(head, caller);
     match (site.respond(&request), seat) {
         (Answer::Response(response), _) if extras.is_misleading(&response) => {

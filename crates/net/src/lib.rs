@@ -39,6 +39,7 @@ mod http1;
 mod http2;
 mod http3;
 pub mod limits;
+mod listeners;
 mod local;
 pub mod origin;
 mod pending;
@@ -64,6 +65,7 @@ pub use endpoint::{Endpoint, Outgoing};
 pub use http2::Http2Stream;
 pub use http3::Http3Stream;
 pub use limits::{Http2Limits, Limits, QuicLimits};
+pub use listeners::{Descriptors, Listen, NewListener, RawSocket};
 pub use local::Local;
 pub use signal::Wake;
 pub use site::{Answer, Later, NoEndpoint, Request, Site};
@@ -74,4 +76,4 @@ pub use trust::{Trust, verify_nothing};
 pub use websocket::{
     Mailbox, OutgoingMessage, OwnedMessage, Piece, Receiver, Sender, Serve, TrySendError, WebSocket, serve,
 };
-pub use worker::{Listen, Options, Worker, Workers};
+pub use worker::{Options, Worker, Workers};

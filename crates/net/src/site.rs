@@ -1,6 +1,7 @@
 //! What an application answers to requests.
 
 use crate::endpoint::Endpoint;
+use crate::listeners::RawSocket;
 use crate::signal::Wake;
 use crate::tls::PeerCertificate;
 use bytes::Bytes;
@@ -29,6 +30,13 @@ pub trait Site: 'static {
         let _ = head;
         false
     }
+
+    /// Takes a socket of a [raw listener](crate::NewListener::raw), to do with it whatever it wants in a task of its own. Runs on
+    /// the worker and must not block. Neither the limits of addresses nor a drain know of such a socket. Without this it is
+    /// closed.
+    fn raw(&self, socket: RawSocket) {
+        drop(socket);
+    }
 }
 
 /// A request whose head was read and checked.
@@ -38,6 +46,8 @@ pub struct Request<'a> {
     pub head: &'a RequestHead,
     /// The other end of the socket.
     pub peer: SocketAddr,
+    /// Which listener it came to: its [mark](crate::NewListener::mark).
+    pub listener: u32,
     /// Whether it came over TLS.
     pub secure: bool,
     /// The certificate that the client showed in the TLS handshake, if one was asked for.

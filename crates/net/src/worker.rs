@@ -1,37 +1,24 @@
 //! Workers: one thread, one runtime, its own listeners. A connection lives and dies on one worker.
 
-use crate::accept::{self, Offer};
+use crate::accept;
 use crate::cores;
 use crate::counters::{Counters, Totals};
 use crate::door::Door;
 use crate::drain::{self, Drain, Drained};
 use crate::http3;
 use crate::limits::Limits;
+use crate::listeners::{self, Descriptors, Listen, NewListener, Opened};
 use crate::local::Local;
 use crate::site::Site;
-use crate::tls::Tls;
-use socket2::{Domain, Protocol, Socket, Type};
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::runtime::LocalOptions;
 use tokio::sync::{mpsc, oneshot};
-
-/// How many sockets the kernel keeps ready for a worker that is busy. The kernel's own maximum may be lower.
-const BACKLOG: i32 = 4096;
-
-/// An address to listen on.
-#[derive(Clone, Debug)]
-pub struct Listen {
-    /// The address; port 0 takes a free one, see [`Workers::addresses`].
-    pub address: SocketAddr,
-    /// TLS, or plain.
-    pub tls: Option<Tls>,
-    /// Whether HTTP/3 is served on the same port of UDP. Only with TLS.
-    pub http3: bool,
-}
 
 /// What [`Workers::start`] needs to know.
 #[derive(Clone, Debug)]
@@ -74,6 +61,16 @@ pub struct Worker {
 pub struct Workers {
     threads: Vec<Thread>,
     addresses: Vec<SocketAddr>,
+    limits: Limits,
+    added: Mutex<Vec<Added>>,
+}
+
+/// A listener that was added, and copies of its sockets, with which another process can go on.
+#[derive(Debug)]
+struct Added {
+    mark: u32,
+    address: SocketAddr,
+    copies: Descriptors,
 }
 
 #[derive(Debug)]
@@ -83,34 +80,10 @@ struct Thread {
     handle: Option<JoinHandle<()>>,
 }
 
-/// The sockets of one worker.
-#[derive(Default)]
-struct Listeners {
-    tcp: Vec<(std::net::TcpListener, Offer)>,
-    quic: Vec<http3::Sockets>,
-}
-
-impl Listeners {
-    /// Binds an address for every worker.
-    fn bind(workers: &mut [Self], address: SocketAddr, listen: &Listen, options: &Options) -> io::Result<()> {
-        let offer = Offer { tls: listen.tls.clone(), http3_port: listen.http3.then_some(address.port()) };
-        for worker in &mut *workers {
-            worker.tcp.push((bind(address, true)?, offer.clone()));
-        }
-        if listen.http3 {
-            let no_tls = || io::Error::new(io::ErrorKind::InvalidInput, "HTTP/3 needs TLS");
-            let tls = listen.tls.as_ref().ok_or_else(no_tls)?;
-            let sockets = http3::Sockets::bind(address, tls, &options.limits, options.workers)?;
-            for (worker, sockets) in workers.iter_mut().zip(sockets) {
-                worker.quic.push(sockets);
-            }
-        }
-        Ok(())
-    }
-}
-
 enum Command {
     Drain(Drain, oneshot::Sender<Drained>),
+    Listen(Opened),
+    Unlisten(u32),
 }
 
 impl Workers {
@@ -129,11 +102,12 @@ impl Workers {
         }
         let make = Arc::new(make);
         let mut addresses = Vec::new();
-        let mut sockets: Vec<Listeners> = (0..options.workers).map(|_| Listeners::default()).collect();
+        let mut sockets: Vec<Vec<Opened>> = (0..options.workers).map(|_| Vec::new()).collect();
         for listen in &options.listen {
-            let address = free_address(listen).map_err(|error| cannot_listen(listen.address, &error))?;
-            Listeners::bind(&mut sockets, address, listen, &options)
-                .map_err(|error| cannot_listen(address, &error))?;
+            let inherited = Descriptors::default();
+            let new = NewListener { mark: 0, listen: listen.clone(), raw: false, inherited };
+            let (address, each) = listeners::open(new, &options.limits, options.workers)?;
+            sockets.iter_mut().zip(each).for_each(|(worker, opened)| worker.push(opened));
             addresses.push(address);
         }
         let waiting_max = options.limits.hand_overs_waiting_max;
@@ -142,7 +116,51 @@ impl Workers {
             .zip(sockets)
             .map(|(index, listeners)| Thread::start(index, listeners, &options, &doors, Arc::clone(&make)))
             .collect::<io::Result<_>>()?;
-        Ok(Self { threads, addresses })
+        Ok(Self { threads, addresses, limits: options.limits, added: Mutex::default() })
+    }
+
+    /// Listens at one more address, and tells it with its real port. Runs on any runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be bound (the error names it), or the inherited sockets cannot be used.
+    pub async fn listen(&self, new: NewListener) -> io::Result<SocketAddr> {
+        let mark = new.mark;
+        let (address, each) = listeners::open(new, &self.limits, self.threads.len() as u16)?;
+        let copies = listeners::copies(&each)?;
+        self.added().push(Added { mark, address, copies });
+        for (thread, opened) in self.threads.iter().zip(each) {
+            thread.tell(Command::Listen(opened)).await;
+        }
+        Ok(address)
+    }
+
+    /// Stops listening at all that has this mark. What waits in the kernel's queue is accepted first; who is connected
+    /// stays. Runs on any runtime.
+    pub async fn unlisten(&self, mark: u32) {
+        self.added().retain(|added| added.mark != mark);
+        for thread in &self.threads {
+            thread.tell(Command::Unlisten(mark)).await;
+        }
+    }
+
+    /// The sockets of every listener that was added with [`listen`](Self::listen), to be inherited by another process: its
+    /// mark, its address, and descriptors of the same sockets.
+    ///
+    /// # Errors
+    ///
+    /// If there are no file descriptors left.
+    pub fn descriptors(&self) -> io::Result<Vec<(u32, SocketAddr, Descriptors)>> {
+        let again = |all: &[OwnedFd]| all.iter().map(OwnedFd::try_clone).collect::<io::Result<Vec<_>>>();
+        let each = |added: &Added| {
+            let (tcp, udp) = (again(&added.copies.tcp)?, again(&added.copies.udp)?);
+            Ok((added.mark, added.address, Descriptors { tcp, udp }))
+        };
+        self.added().iter().map(each).collect()
+    }
+
+    fn added(&self) -> std::sync::MutexGuard<'_, Vec<Added>> {
+        self.added.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the workers listen, in the order of [`Options::listen`], with real ports.
@@ -167,6 +185,8 @@ impl Workers {
 
     /// Drains all workers at the same time: see [`Drain`]. Runs on any runtime. Draining again changes nothing.
     pub async fn drain(&self, drain: Drain) -> Drained {
+        // A copy would keep a socket open that the workers close.
+        self.added().clear();
         let mut answers = Vec::new();
         for thread in &self.threads {
             let (answer, drained) = oneshot::channel();
@@ -200,9 +220,16 @@ impl Drop for Workers {
 }
 
 impl Thread {
+    /// A thread that has ended needs no command.
+    async fn tell(&self, command: Command) {
+        if let Some(commands) = &self.commands {
+            let _ = commands.send(command).await;
+        }
+    }
+
     fn start<S, F>(
         index: u16,
-        listeners: Listeners,
+        listeners: Vec<Opened>,
         options: &Options,
         doors: &Arc<[Door]>,
         make: Arc<F>,
@@ -253,7 +280,7 @@ impl Drop for Doorkeeper {
 /// The main task of a worker: starts everything, then does what it is told until it is told no more.
 async fn run<S: Site>(
     worker: Worker,
-    listeners: Listeners,
+    listeners: Vec<Opened>,
     make: &(impl Fn(&Worker) -> S + ?Sized),
     mut commands: mpsc::Receiver<Command>,
 ) {
@@ -269,64 +296,49 @@ async fn run<S: Site>(
             door.run(&visited).await;
         }
     });
-    for sockets in listeners.quic {
-        let (site, local) = (Rc::clone(&site), Rc::clone(&local));
-        drop(tokio::task::spawn_local(http3::run(sockets, worker.index, site, local)));
+    let mut listening = Vec::new();
+    for opened in listeners {
+        listen(opened, &site, &local, &mut listening);
     }
-    for (listener, offer) in listeners.tcp {
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => {
-                drop(tokio::task::spawn_local(accept::run(
-                    listener,
-                    offer,
-                    Rc::clone(&site),
-                    Rc::clone(&local),
-                )));
+    while let Some(command) = commands.recv().await {
+        match command {
+            // A drain runs beside this loop, so that the end of the commands ends a drain as well.
+            Command::Drain(drain, answer) => {
+                let local = Rc::clone(&local);
+                drop(tokio::task::spawn_local(async move {
+                    let _ = answer.send(drain::run(&local, drain).await);
+                }));
             }
-            Err(error) => tracing::error!(%error, "a listener cannot be used"),
+            Command::Listen(opened) => listen(opened, &site, &local, &mut listening),
+            Command::Unlisten(mark) => listening.retain(|(other, _)| *other != mark),
         }
-    }
-    // A drain runs beside this loop, so that the end of the commands ends a drain as well.
-    while let Some(Command::Drain(drain, answer)) = commands.recv().await {
-        let local = Rc::clone(&local);
-        drop(tokio::task::spawn_local(async move {
-            let _ = answer.send(drain::run(&local, drain).await);
-        }));
     }
     http3::say_goodbye(&local).await;
 }
 
-/// Checks that nobody listens there, and turns port 0 into a real one. The listeners themselves share their port
-/// (`SO_REUSEPORT`), so without this a second server by mistake would silently take half of the connections.
-fn free_address(listen: &Listen) -> io::Result<SocketAddr> {
-    /// A port that is free for TCP may be taken for UDP.
-    const TRIES: u32 = 16;
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let address = bind(listen.address, false)?.local_addr()?;
-        if !listen.http3 {
-            return Ok(address);
-        }
-        match http3::Sockets::is_free(address) {
-            Ok(()) => return Ok(address),
-            Err(error) if listen.address.port() != 0 || tries == TRIES => return Err(error),
-            Err(_) => {}
-        }
-    }
-}
+/// The listeners of a worker by their marks. Dropping the second part stops one.
+type Listening = Vec<(u32, oneshot::Sender<Infallible>)>;
 
-fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if shared {
-        socket.set_reuse_port(true)?;
+/// Starts the tasks of one listener.
+fn listen<S: Site>(opened: Opened, site: &Rc<S>, local: &Rc<Local>, listening: &mut Listening) {
+    let Opened { offer, tcp, quic } = opened;
+    for sockets in quic {
+        let (running, stop) = oneshot::channel();
+        listening.push((offer.mark, running));
+        let (site, local) = (Rc::clone(site), Rc::clone(local));
+        drop(tokio::task::spawn_local(http3::run(sockets, offer.mark, stop, site, local)));
     }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    for listener in tcp {
+        let listener = match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(%error, "a listener cannot be used");
+                continue;
+            }
+        };
+        let (running, stop) = oneshot::channel();
+        listening.push((offer.mark, running));
+        let (offer, site, local) = (offer.clone(), Rc::clone(site), Rc::clone(local));
+        drop(tokio::task::spawn_local(accept::run(listener, offer, stop, site, local)));
+    }
 }

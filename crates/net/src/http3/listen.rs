@@ -15,11 +15,14 @@ use quinn::{
 };
 use socket2::{Domain, Protocol, Type};
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// What the kernel is asked to keep of datagrams while a worker is busy. Its own maximum (`net.core.rmem_max`) may be
 /// lower.
@@ -39,13 +42,15 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// Binds an address for each worker.
+    /// Binds an address for each worker, or takes sockets that are bound already.
     pub(crate) fn bind(
         address: SocketAddr,
         tls: &Tls,
         limits: &Limits,
         workers: u16,
+        inherited: Vec<std::net::UdpSocket>,
     ) -> io::Result<Vec<Self>> {
+        let mut inherited = inherited.into_iter();
         let keys = Keys::new(workers);
         // One set of secrets for all workers: a token or a reset that one made must be good at the others.
         let endpoint = EndpointConfig::default();
@@ -53,9 +58,18 @@ impl Sockets {
         let each = Exchange::desks(&keys).into_iter().map(|desk| {
             let (tls, keys) = (tls.clone(), keys.clone());
             let (endpoint, server) = (endpoint.clone(), server.clone());
-            Ok(Self { socket: bind(address, true)?, tls, desk, keys, endpoint, server })
+            let socket = match inherited.next() {
+                Some(socket) => socket,
+                None => bind(address, true)?,
+            };
+            Ok(Self { socket, tls, desk, keys, endpoint, server })
         });
         each.collect()
+    }
+
+    /// A second descriptor of the socket.
+    pub(crate) fn copy(&self) -> io::Result<OwnedFd> {
+        Ok(self.socket.try_clone()?.into())
     }
 
     /// Whether nobody listens there.
@@ -118,18 +132,25 @@ pub(crate) fn transport(limits: &QuicLimits, streams_max: u32) -> TransportConfi
     transport
 }
 
-/// Accepts connections until a drain begins.
-pub(crate) async fn run<S: Site>(sockets: Sockets, worker: u16, site: Rc<S>, local: Rc<Local>) {
-    let (endpoint, tls) = match sockets.listen(worker, &local) {
+/// Accepts connections until a drain begins or the other end of `stop` is dropped.
+pub(crate) async fn run<S: Site>(
+    sockets: Sockets,
+    listener: u32,
+    mut stop: oneshot::Receiver<Infallible>,
+    site: Rc<S>,
+    local: Rc<Local>,
+) {
+    let (endpoint, tls) = match sockets.listen(local.worker, &local) {
         Ok(listening) => listening,
         Err(error) => return tracing::error!(%error, "a UDP socket cannot be used"),
     };
     local.quic.borrow_mut().push(endpoint.clone());
-    let entrance = Rc::new(Entrance { tls, handshakes: Cell::new(0), local, site });
+    let entrance = Rc::new(Entrance { tls, listener, handshakes: Cell::new(0), local, site });
     let mut accepted = 0_u32;
     loop {
         let next = tokio::select! {
             biased;
+            _ = &mut stop => break,
             next = endpoint.accept() => next,
             () = entrance.local.drain_begun() => break,
         };
@@ -140,11 +161,20 @@ pub(crate) async fn run<S: Site>(sockets: Sockets, worker: u16, site: Rc<S>, loc
             tokio::task::yield_now().await;
         }
     }
-    // Who comes now is refused at once instead of waiting for a timeout, and goes elsewhere.
-    while let Some(incoming) = endpoint.accept().await {
+    // Who comes now is refused at once instead of waiting for a timeout, and goes elsewhere. A listener that was taken
+    // away lives as long as its connections.
+    loop {
+        let next = tokio::select! {
+            next = endpoint.accept() => next,
+            () = endpoint.wait_idle(), if !entrance.local.is_draining() => None,
+        };
+        let Some(incoming) = next else { break };
         entrance.local.counters.quic_refused.add(1);
         incoming.refuse();
     }
+    let socket = endpoint.local_addr().ok();
+    let is_other = |other: &Endpoint| other.local_addr().ok() != socket;
+    entrance.local.quic.borrow_mut().retain(is_other);
 }
 
 /// Closes what is left when a worker ends. A socket of TCP tells its peer by itself; QUIC has to say it, or clients would
@@ -165,6 +195,8 @@ pub(crate) async fn say_goodbye(local: &Local) {
 /// Where QUIC connections come in.
 struct Entrance<S> {
     tls: Tls,
+    /// The mark of the listener.
+    listener: u32,
     /// Handshakes under way.
     handshakes: Cell<u32>,
     local: Rc<Local>,
@@ -205,7 +237,7 @@ impl<S: Site> Entrance<S> {
                 return entrance.local.counters.quic_failed.add(1);
             };
             let tls = Some(entrance.tls.quic_facts(&connection));
-            let caller = Caller { peer, tls, http3_port: None };
+            let caller = Caller { peer, listener: entrance.listener, tls, http3_port: None };
             let (site, local) = (Rc::clone(&entrance.site), Rc::clone(&entrance.local));
             // A task of its own, because this one is as large as the handshake.
             let serving = Box::pin(super::carrier::serve(connection, caller, site, local, visit));
