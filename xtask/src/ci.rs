@@ -1,6 +1,6 @@
 //! The steps of CI: what they are, the order, and how their results are shown.
 
-use crate::steps::{autobahn, dependencies, fuzz, interop, load, rust, tidy, wasm, web};
+use crate::steps::{autobahn, dependencies, fuzz, gateway, interop, load, rust, tidy, wasm, web};
 use crate::tree::Tree;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -46,6 +46,7 @@ const STEPS: &[Step] = &[
     Step { name: "fuzz-targets", slow: true, run: fuzz::compiles, what: "the fuzz targets compile" },
     Step { name: "release", slow: true, run: rust::release, what: "the product as its users build it; the next steps run it" },
     Step { name: "interop", slow: true, run: interop::run, what: "our server and our client with WebSocket peers that share no code with us" },
+    Step { name: "gateway", slow: true, run: gateway::run, what: "a stranger's client through other gateways, with the configurations that we promise" },
     Step { name: "load", slow: true, run: load::run, what: "a modest load whose every message is checked" },
     Step { name: "browser", slow: true, run: web::browser, what: "the page in a real browser, from end to end" },
     Step { name: "autobahn", slow: true, run: autobahn::run, what: "Autobahn testsuite against our server and our client, over each version of HTTP" },

@@ -3,6 +3,7 @@
 pub(crate) mod autobahn;
 pub(crate) mod dependencies;
 pub(crate) mod fuzz;
+pub(crate) mod gateway;
 pub(crate) mod interop;
 pub(crate) mod links;
 pub(crate) mod load;
