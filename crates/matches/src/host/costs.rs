@@ -1,6 +1,6 @@
 //! What ticks cost, as distributions and as a load.
 
-use super::stats::Percentiles;
+use super::stats::{Percentiles, Times};
 use hdrhistogram::Histogram;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -26,10 +26,6 @@ impl Distribution {
         self.0.saturating_record(time.as_nanos().min(COST_NS_MAX.into()) as u64);
     }
 
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     pub(super) fn percentiles(&self) -> Percentiles {
         Percentiles {
             p50: self.0.value_at_quantile(0.50),
@@ -40,30 +36,7 @@ impl Distribution {
     }
 }
 
-/// All that is known of what the ticks of a worker cost.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Costs {
-    pub(super) lateness: Distribution,
-    pub(super) tick: Distribution,
-    pub(super) input: Distribution,
-    pub(super) step: Distribution,
-    pub(super) encode: Distribution,
-    pub(super) send: Distribution,
-}
-
-impl Costs {
-    pub(super) fn clear(&mut self) {
-        let all = [
-            &mut self.lateness,
-            &mut self.tick,
-            &mut self.input,
-            &mut self.step,
-            &mut self.encode,
-            &mut self.send,
-        ];
-        all.into_iter().for_each(Distribution::clear);
-    }
-
+impl Times {
     pub(super) fn add(&mut self, cost: &TickCost) {
         self.tick.add(cost.sum());
         self.input.add(cost.input);

@@ -63,6 +63,7 @@ mod costs;
 mod delivery;
 mod effect;
 mod flow;
+mod histogram;
 mod joining;
 mod limits;
 mod requests;
@@ -73,8 +74,9 @@ mod ticking;
 pub use effect::{
     AuthError, Clock, CreateError, Effect, Ended, Ending, Identity, OpenError, Participant, Sink, Spec,
 };
+pub use histogram::{BOUNDS_MICROS, Histogram};
 pub use limits::Limits;
-pub use stats::{HostStats, MatchInfo, Percentiles, Refused};
+pub use stats::{HostStats, MatchInfo, Percentiles, Refused, Times};
 
 use crate::chance::Chance;
 use crate::game::Seat;
@@ -84,7 +86,6 @@ use crate::registry::Registry;
 use crate::running::Policy;
 use crate::wire::{Notice, SECRET_BYTES, ServerMessage, close};
 use connection::{Connection, Connections, MatchKey, Phase, key};
-use costs::Costs;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -110,7 +111,6 @@ pub struct Host {
     /// Ticks, and those of them that came late or not at all, since the ladder was told last.
     ladder_ticks: (u64, u64),
     is_draining: bool,
-    costs: Costs,
     counts: HostStats,
     /// For snapshots, one after the other.
     scratch: Vec<u8>,
@@ -135,7 +135,6 @@ impl Host {
             ladder_due: Duration::ZERO,
             ladder_ticks: (0, 0),
             is_draining: false,
-            costs: Costs::default(),
             counts: HostStats::default(),
             scratch: Vec::new(),
         }
@@ -298,8 +297,7 @@ impl Host {
         self.names.values().filter_map(|key| self.tables[*key].as_ref()).map(Table::info).collect()
     }
 
-    /// Numbers for metrics. Counts and distributions are those since the start, or since
-    /// [`Host::clear_distributions`].
+    /// Numbers for metrics. Counts and distributions are those since the start.
     pub fn stats(&self) -> HostStats {
         let mut stats = self.counts.clone();
         stats.matches = self.names.len();
@@ -313,19 +311,7 @@ impl Host {
         stats.load = self.load();
         stats.speed = self.ladder.speed();
         stats.rung = self.ladder.rung() as u8;
-        stats.lateness_ns = self.costs.lateness.percentiles();
-        stats.tick_ns = self.costs.tick.percentiles();
-        stats.input_ns = self.costs.input.percentiles();
-        stats.step_ns = self.costs.step.percentiles();
-        stats.encode_ns = self.costs.encode.percentiles();
-        stats.send_ns = self.costs.send.percentiles();
         stats
-    }
-
-    /// Begins the distributions anew, for a measurement that leaves out what came before.
-    pub fn clear_distributions(&mut self) {
-        self.costs.clear();
-        self.tables.iter_mut().flatten().for_each(|table| table.ticks_cost.clear());
     }
 
     /// The time now, as far as costs are concerned; never before what the caller said.

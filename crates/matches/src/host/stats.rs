@@ -1,5 +1,6 @@
 //! What a host tells about itself, for metrics and for the list of matches.
 
+use super::histogram::Histogram;
 use crate::ids::MatchId;
 
 /// Numbers of a worker, for metrics.
@@ -27,18 +28,8 @@ pub struct HostStats {
     pub speed: u8,
     /// The rung of the overload ladder, 0 for none: see [`Rung`](crate::overload::Rung).
     pub rung: u8,
-    /// From a tick's time to its beginning, in nanoseconds.
-    pub lateness_ns: Percentiles,
-    /// A whole tick: inputs, step, snapshots. In nanoseconds.
-    pub tick_ns: Percentiles,
-    /// The part of inputs.
-    pub input_ns: Percentiles,
-    /// The part of the game's rules.
-    pub step_ns: Percentiles,
-    /// The part of making snapshots.
-    pub encode_ns: Percentiles,
-    /// The part of giving them to the connections.
-    pub send_ns: Percentiles,
+    /// When ticks came and what they cost.
+    pub times: Times,
     /// Snapshots sent.
     pub snapshots: u64,
     /// Snapshots left out, because a connection had not taken or acknowledged those before.
@@ -55,6 +46,23 @@ pub struct HostStats {
     pub restored: u64,
     /// Matches that were given up.
     pub broken: u64,
+}
+
+/// Times of all ticks since the start. Those of a tick are known when the next one begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// From a tick's time to its beginning.
+    pub lateness: Histogram,
+    /// What a whole tick cost: inputs, step, snapshots.
+    pub tick: Histogram,
+    /// The part of inputs.
+    pub input: Histogram,
+    /// The part of the game's rules.
+    pub step: Histogram,
+    /// The part of making snapshots.
+    pub encode: Histogram,
+    /// The part of giving them to the connections.
+    pub send: Histogram,
 }
 
 /// Commands that did not count, by reason.

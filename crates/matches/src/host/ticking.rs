@@ -63,7 +63,7 @@ impl Host {
         let Some(table) = &mut self.tables[of] else { return };
         let Some(beat) = table.beat else { return };
         let lateness = begin.saturating_sub(beat.due());
-        self.costs.lateness.add(lateness);
+        self.counts.times.lateness.add(lateness);
         let is_late = u64::from(lateness > beat.period() / 2);
         self.counts.late_ticks += is_late;
         self.ladder_ticks.1 += is_late;
@@ -87,7 +87,7 @@ impl Host {
         let Some(table) = &mut self.tables[of] else { return };
         let cost = std::mem::take(&mut table.cost);
         if cost != TickCost::default() || table.game.tick() > 0 {
-            self.costs.add(&cost);
+            self.counts.times.add(&cost);
             table.recent.add(cost.sum());
             table.ticks_cost.add(cost.sum());
         }

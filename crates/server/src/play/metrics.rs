@@ -1,7 +1,7 @@
 //! The numbers of the matches for the metrics page. Labels are a worker's index and words of this file.
 
 use super::Play;
-use matches::host::{HostStats, Percentiles};
+use matches::host::{Histogram, HostStats};
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
@@ -64,24 +64,31 @@ pub(crate) fn page(page: &mut String, play: &Play) {
     recordings(page, play);
 }
 
-/// Percentiles since the start, in seconds.
+/// When ticks came and what they cost, as histograms of Prometheus: cumulative buckets in seconds since the start.
 fn times(page: &mut String, stats: &[HostStats]) {
-    let _ = writeln!(page, "# TYPE stoa_match_time_seconds gauge");
-    for (worker, stats) in stats.iter().enumerate() {
-        for (part, Percentiles { p50, p99, p999, max }) in [
-            ("lateness", stats.lateness_ns),
-            ("tick", stats.tick_ns),
-            ("input", stats.input_ns),
-            ("step", stats.step_ns),
-            ("encode", stats.encode_ns),
-            ("send", stats.send_ns),
+    let _ = writeln!(page, "# TYPE stoa_match_tick_seconds histogram");
+    for (worker, HostStats { times, .. }) in stats.iter().enumerate() {
+        for (part, histogram) in [
+            ("lateness", &times.lateness),
+            ("tick", &times.tick),
+            ("input", &times.input),
+            ("step", &times.step),
+            ("encode", &times.encode),
+            ("send", &times.send),
         ] {
-            for (quantile, ns) in [("0.5", p50), ("0.99", p99), ("0.999", p999), ("1", max)] {
-                let labels = format!("worker=\"{worker}\",part=\"{part}\",quantile=\"{quantile}\"");
-                let _ = writeln!(page, "stoa_match_time_seconds{{{labels}}} {}", ns as f64 / 1e9);
-            }
+            write_histogram(page, &format!("worker=\"{worker}\",part=\"{part}\""), histogram);
         }
     }
+}
+
+fn write_histogram(page: &mut String, labels: &str, histogram: &Histogram) {
+    let name = "stoa_match_tick_seconds";
+    for (bound, count) in histogram.cumulative() {
+        let _ = writeln!(page, "{name}_bucket{{{labels},le=\"{}\"}} {count}", bound.as_secs_f64());
+    }
+    let (count, sum) = (histogram.count(), histogram.sum().as_secs_f64());
+    let _ = writeln!(page, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}");
+    let _ = writeln!(page, "{name}_sum{{{labels}}} {sum}\n{name}_count{{{labels}}} {count}");
 }
 
 fn recordings(page: &mut String, play: &Play) {
