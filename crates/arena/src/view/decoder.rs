@@ -6,10 +6,11 @@
 use super::{
     blob::Pace,
     cells::{CELL_COUNT, CellSet},
-    frame::{Class, FIRST_BODY, FIRST_GRENADE, KEYS, Key, Thing, mark},
+    frame::{Class, FIRST_BODY, FIRST_GRENADE, Key, Thing, mark},
     introduction::Introduction,
     own,
     pellets::NUMBERS,
+    sightings::Sightings,
     snapshot::section,
     told::{self, Cursor, Told},
     unblob::{self, Around, Member, Since},
@@ -90,14 +91,6 @@ impl Held {
     }
 }
 
-/// Where something was seen last.
-#[derive(Clone, Copy, Debug)]
-struct Sighting {
-    tick: u32,
-    cell: Cell,
-    member: Member,
-}
-
 /// A pellet as it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenPellet {
@@ -105,6 +98,13 @@ pub struct SeenPellet {
     pub tick: u32,
     /// Its id is the number modulo 4,096.
     pub pellet: Pellet,
+}
+
+impl SeenPellet {
+    /// Whether its life is not over yet.
+    fn flies(&self, tick: u32) -> bool {
+        tick.wrapping_sub(self.tick) < u32::from(self.pellet.life)
+    }
 }
 
 /// What the parts of a snapshot's body cost, in bytes.
@@ -134,12 +134,13 @@ pub struct Decoder {
     cells: CellSet,
     held: Vec<Held>,
     members: usize,
-    seen: Vec<Option<Sighting>>,
+    seen: Sightings,
     own: Option<Drone>,
     watched: Option<Slot>,
     world: told::World,
     scores: Vec<Option<[u32; 5]>>,
-    pellets: Vec<Option<SeenPellet>>,
+    /// Those that fly, by id.
+    pellets: Vec<SeenPellet>,
     events: Vec<(u8, Told)>,
     sizes: Sizes,
     scratch: Vec<Member>,
@@ -175,12 +176,12 @@ impl Decoder {
             cells: CellSet::new(),
             held: vec![Held::default(); CELL_COUNT],
             members: 0,
-            seen: vec![None; KEYS],
+            seen: Sightings::new(),
             own: None,
             watched: None,
             world: told::World::default(),
             scores: vec![None; 256],
-            pellets: vec![None; NUMBERS],
+            pellets: vec![],
             events: vec![],
             sizes: Sizes::default(),
             scratch: vec![],
@@ -224,10 +225,11 @@ impl Decoder {
         self.cells(&mut cursor, &fresh)?;
         let before_pellets = cursor.0.len();
         self.sizes.cells = before_cells - before_pellets;
+        self.pellets.retain(|seen| seen.flies(tick));
         if has(section::PELLETS) {
             for _ in 0..cursor.u16()? {
                 let pellet = told::pellet(&mut cursor)?;
-                self.pellets[usize::from(pellet.id)] = Some(SeenPellet { tick, pellet });
+                self.take_pellet(SeenPellet { tick, pellet });
             }
         }
         self.sizes.pellets = before_pellets - cursor.0.len();
@@ -300,13 +302,18 @@ impl Decoder {
         core::mem::swap(&mut held.members, content);
         self.members = self.members + held.members.len() - held.former.len();
         for member in &held.former {
-            let sighting = &mut self.seen[usize::from(member.key)];
-            if sighting.is_some_and(|sighting| sighting.cell == cell) {
-                *sighting = None;
-            }
+            self.seen.take(member.key, cell);
         }
-        for &member in &held.members {
-            self.seen[usize::from(member.key)] = Some(Sighting { tick: self.tick, cell, member });
+        for member in &held.members {
+            self.seen.put(member.key, cell);
+        }
+    }
+
+    /// A pellet takes the place of the one before with its id.
+    fn take_pellet(&mut self, seen: SeenPellet) {
+        match self.pellets.binary_search_by_key(&seen.pellet.id, |known| known.pellet.id) {
+            Ok(nth) => self.pellets[nth] = seen,
+            Err(nth) => self.pellets.insert(nth, seen),
         }
     }
 
@@ -314,7 +321,10 @@ impl Decoder {
         for _ in 0..cursor.u16()? {
             let event = Told::read(cursor)?;
             if let (_, Told::PelletEnd { id, .. }) = event {
-                self.pellets[usize::from(id) % NUMBERS] = None;
+                let id = id % NUMBERS as u16;
+                if let Ok(nth) = self.pellets.binary_search_by_key(&id, |seen| seen.pellet.id) {
+                    self.pellets.remove(nth);
+                }
             }
             if self.events.len() < EVENTS_MAX {
                 self.events.push(event);
@@ -379,13 +389,11 @@ impl Decoder {
 
     /// The drones in sight, in the order of slots.
     pub fn drones(&self) -> impl Iterator<Item = SeenDrone> {
-        self.sightings(Class::Drone).map(|sighting| {
-            let Member { key, thing, movement } = sighting.member;
-            let held = &self.held[usize::from(sighting.cell)];
+        self.sightings(Class::Drone).map(|(held, Member { key, thing, movement })| {
             let ticks = held.behind();
             SeenDrone {
                 slot: key as Slot,
-                tick: sighting.tick,
+                tick: held.tick,
                 at: place(&thing),
                 velocity: Vector { x: movement.x * 16 / ticks, y: movement.y * 16 / ticks },
                 aim: u16::from(thing.aim) << 2,
@@ -398,13 +406,12 @@ impl Decoder {
 
     /// The furniture in sight, in the order of its numbers.
     pub fn bodies(&self) -> impl Iterator<Item = SeenBody> {
-        self.sightings(Class::Body).map(|sighting| {
-            let Member { key, thing, .. } = sighting.member;
+        self.sightings(Class::Body).map(|(held, Member { key, thing, .. })| {
             let colour = Colour::from_number((thing.mark >> 8 & 7) as u8);
             let is_captured = thing.mark & mark::CAPTURED != 0;
             SeenBody {
                 number: key - FIRST_BODY,
-                tick: sighting.tick,
+                tick: held.tick,
                 at: place(&thing),
                 hp: thing.hp,
                 captor: colour.filter(|_| is_captured).map(|colour| (thing.mark as u8, colour)),
@@ -414,16 +421,14 @@ impl Decoder {
 
     /// The grenades in sight: number (its id modulo 256), owner and place.
     pub fn grenades(&self) -> impl Iterator<Item = (u8, Slot, Vector)> {
-        self.sightings(Class::Grenade).map(|sighting| {
-            let Member { key, thing, .. } = sighting.member;
+        self.sightings(Class::Grenade).map(|(_, Member { key, thing, .. })| {
             ((key - FIRST_GRENADE) as u8, thing.mark as u8, place(&thing))
         })
     }
 
     /// The pellets that were told of and did not end yet. Some may have flown out of sight.
     pub fn pellets(&self) -> impl Iterator<Item = &SeenPellet> {
-        let flies = |seen: &&SeenPellet| self.tick.wrapping_sub(seen.tick) < u32::from(seen.pellet.life);
-        self.pellets.iter().flatten().filter(flies)
+        self.pellets.iter().filter(|seen| seen.flies(self.tick))
     }
 
     /// A hash of what is known of cells, of one's own drone, of doors, dark rooms and gusts, and of scores: two decoders that
@@ -450,9 +455,14 @@ impl Decoder {
         digest.0
     }
 
-    fn sightings(&self, class: Class) -> impl Iterator<Item = &Sighting> {
+    /// The things of a class that are in sight, by key, each with what holds it.
+    fn sightings(&self, class: Class) -> impl Iterator<Item = (&Held, Member)> {
         let (first, count, _) = class.keys();
-        self.seen[usize::from(first)..usize::from(first + count)].iter().flatten()
+        self.seen.within(first..first + count).filter_map(|(key, cell)| {
+            let held = &self.held[usize::from(cell)];
+            let nth = held.members.binary_search_by_key(&key, |member| member.key).ok()?;
+            Some((held, held.members[nth]))
+        })
     }
 
     /// What is known of a cell: of which tick, and what is in it.

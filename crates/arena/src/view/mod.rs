@@ -22,6 +22,7 @@ mod own;
 mod pellets;
 mod shared;
 mod sight;
+mod sightings;
 mod snapshot;
 mod symbols;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What ticks cost, as distributions and as a load.
 
 use super::stats::{Percentiles, Times};
+use crate::overload::SPEED_FULL;
 use hdrhistogram::Histogram;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use std::time::Duration;
 const COST_NS_MAX: u64 = 10_000_000_000;
 /// Ticks over which a match's load is judged: two seconds at 30 Hz.
 const LOAD_TICKS: usize = 60;
+/// Looks at the thread's clock over which what it does beside ticks is judged: two seconds, too.
+const BESIDE_LOOKS: usize = 8;
 
 /// A distribution of nanoseconds, with two digits.
 #[derive(Clone, Debug)]
@@ -62,6 +65,50 @@ pub(super) struct TickCost {
 impl TickCost {
     pub(super) fn sum(&self) -> Duration {
         self.input + self.step + self.encode + self.send
+    }
+}
+
+/// What a worker's thread does beside ticks, as a share of its time: mostly system calls for sockets. To measure them one by
+/// one would cost more than a look at the thread's clock four times a second, and would still miss some.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Beside {
+    latest: Option<Look>,
+    /// Shares between one look and the next, the latest last.
+    shares: VecDeque<f64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Duration,
+    /// CPU time of the thread, and what of it went into ticks.
+    cpu: Duration,
+    ticks: Duration,
+}
+
+impl Beside {
+    /// Takes a look. `ticks` is what all ticks have cost so far; `speed` is how fast matches run, in percent: what they cause
+    /// beside ticks is told for full speed.
+    pub(super) fn look(&mut self, now: Duration, cpu: Duration, ticks: Duration, speed: u8) {
+        let look = Look { at: now, cpu, ticks };
+        let Some(before) = self.latest.replace(look) else { return };
+        let used = cpu.saturating_sub(before.cpu).saturating_sub(ticks.saturating_sub(before.ticks));
+        let (used, elapsed) = (used.as_secs_f64(), now.saturating_sub(before.at).as_secs_f64());
+        if elapsed <= 0.0 || speed == 0 {
+            return;
+        }
+        if self.shares.len() >= BESIDE_LOOKS {
+            self.shares.pop_front();
+        }
+        self.shares.push_back(used / elapsed * f64::from(SPEED_FULL) / f64::from(speed));
+    }
+
+    /// The least of the latest shares, so that only what lasts counts: a rush of handshakes must not shut the door that it
+    /// comes through.
+    pub(super) fn share(&self) -> f64 {
+        if self.shares.len() < BESIDE_LOOKS {
+            return 0.0;
+        }
+        self.shares.iter().copied().fold(f64::INFINITY, f64::min)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Methods come in four kinds, as those of the chat's hub:
 //!
 //! * inputs: [`Host::create`], [`Host::open`], [`Host::receive`], [`Host::authenticated`], [`Host::closed`],
-//!   [`Host::handle_timeout`], [`Host::drain`], [`Host::close_match`], [`Host::invite`];
+//!   [`Host::handle_timeout`], [`Host::drain`], [`Host::close_match`], [`Host::invite`], [`Host::cpu_used`];
 //! * effects that the shell must carry out: drain [`Host::poll_effect`] after every input and every transmit;
 //! * output: when told to by [`Effect::Wake`], and whenever a connection can take more, call [`Host::transmit`];
 //! * time: call [`Host::handle_timeout`] when [`Host::poll_timeout`] says so, as exactly as you can: these are ticks.
@@ -86,6 +86,7 @@ use crate::registry::Registry;
 use crate::running::Policy;
 use crate::wire::{Notice, SECRET_BYTES, ServerMessage, close};
 use connection::{Connection, Connections, MatchKey, Phase, key};
+use costs::Beside;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -112,6 +113,8 @@ pub struct Host {
     ladder_ticks: (u64, u64),
     is_draining: bool,
     counts: HostStats,
+    /// What the thread does beside ticks.
+    beside: Beside,
     /// For snapshots, one after the other.
     scratch: Vec<u8>,
 }
@@ -136,6 +139,7 @@ impl Host {
             ladder_ticks: (0, 0),
             is_draining: false,
             counts: HostStats::default(),
+            beside: Beside::default(),
             scratch: Vec::new(),
         }
     }
@@ -283,13 +287,13 @@ impl Host {
         self.effects.pop_front()
     }
 
-    /// The shell spent this time on a connection, for example to write what was transmitted: it is a part of what the ticks
-    /// of its match cost. Optional; without it the load is underestimated.
-    pub fn spent(&mut self, id: ConnectionId, time: Duration) {
-        let of = self.connections.get(id).map(|connection| connection.of);
-        if let Some(table) = of.and_then(|of| self.tables[of].as_mut()) {
-            table.cost.send += time;
-        }
+    /// The worker's thread has used so much CPU time since it began. What it does beside ticks, above all reading from
+    /// sockets and writing to them, is then a part of the load. Tell it about four times a second; without it the load is
+    /// that of ticks alone.
+    pub fn cpu_used(&mut self, now: Duration, total: Duration) {
+        let under_way: Duration = self.tables.iter().flatten().map(|table| table.cost.sum()).sum();
+        let ticks = self.counts.times.tick.sum() + under_way;
+        self.beside.look(now, total, ticks, self.ladder.speed());
     }
 
     /// All matches, in the order of their names.

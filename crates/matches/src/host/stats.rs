@@ -22,7 +22,8 @@ pub struct HostStats {
     pub late_ticks: u64,
     /// Ticks for which there was no time at all: the match's clock was set back by so many.
     pub dropped_ticks: u64,
-    /// What share of the worker's time its matches need, 1.0 for all of it, from the 95th percentile of each.
+    /// What share of the worker's time is needed, 1.0 for all of it: by ticks, from the 95th percentile of each match, and
+    /// beside them, if the shell tells: see [`Host::cpu_used`](super::Host::cpu_used).
     pub load: f64,
     /// How fast matches run, in percent; below 100 while the worker is overloaded.
     pub speed: u8,

@@ -41,10 +41,12 @@ impl Host {
         self.schedule.extend(due.map(|due| (due, of)));
     }
 
-    /// What share of the worker's time its matches need at full speed.
+    /// What share of the worker's time its matches need at full speed, and what it does beside them.
     pub(super) fn load(&self) -> f64 {
         let ticking = self.tables.iter().flatten().filter(|table| table.beat.is_some());
-        ticking.map(|table| table.recent.p95().as_secs_f64() / table.period().as_secs_f64()).sum()
+        let ticks = ticking.map(|table| table.recent.p95().as_secs_f64() / table.period().as_secs_f64());
+        // A sum of nothing is a negative zero.
+        ticks.sum::<f64>() + self.beside.share()
     }
 
     pub(super) fn observe_load(&mut self, now: Duration) {

@@ -113,6 +113,47 @@ fn half_rate_comes_before_dilation_and_goes_after_it() {
     assert!((29..=31).contains(&sent) && (59..=61).contains(&ticks), "{sent} of {ticks}");
 }
 
+/// Lets time pass in which the worker's thread uses so much CPU time in a second, ticks included.
+fn use_cpu(world: &mut World, used: &mut Duration, seconds: f64, share: f64) {
+    for _ in 0..(seconds * 4.0) as u32 {
+        world.run(Duration::from_millis(250));
+        *used += Duration::from_secs_f64(0.25 * share);
+        world.host.cpu_used(world.now, *used);
+    }
+}
+
+#[test]
+fn m6_what_the_thread_does_beside_ticks_is_a_part_of_the_load() {
+    let mut world = World::new();
+    world.create("m0", 8, 0);
+    let mut used = Duration::ZERO;
+    cost(10);
+    use_cpu(&mut world, &mut used, 3.0, 0.3);
+    let load = world.host.stats().load;
+    assert!((0.29..0.31).contains(&load), "the ticks alone: {load}");
+    use_cpu(&mut world, &mut used, 3.0, 0.75);
+    let load = world.host.stats().load;
+    assert!((0.72..0.76).contains(&load), "ticks and sockets, each once: {load}");
+    assert_eq!(world.host.stats().rung, Rung::NoMatches as u8);
+    use_cpu(&mut world, &mut used, 6.0, 0.3);
+    assert_eq!(world.host.stats().rung, Rung::None as u8);
+}
+
+#[test]
+fn m6_a_rush_of_handshakes_is_no_load_that_lasts() {
+    let mut world = World::new();
+    world.create("m0", 8, 0);
+    let mut used = Duration::ZERO;
+    use_cpu(&mut world, &mut used, 3.0, 0.1);
+    for _ in 0..3 {
+        use_cpu(&mut world, &mut used, 1.75, 1.0);
+        assert_eq!(world.host.stats().rung, Rung::None as u8);
+        use_cpu(&mut world, &mut used, 0.25, 0.1);
+    }
+    use_cpu(&mut world, &mut used, 2.5, 0.95);
+    assert_eq!(world.host.stats().rung, Rung::HalfRate as u8, "but this lasts");
+}
+
 /// Tells the ladder a load, four times a second.
 fn observe(ladder: &mut Ladder, now: &mut Duration, seconds: f64, load: f64) {
     for _ in 0..(seconds * 4.0) as u32 {

@@ -12,6 +12,7 @@ use matches::host::{AuthError, Effect, Identity, OpenError, Sink};
 use matches::ids::{ConnectionId, MatchId};
 use matches::wire::close;
 use net::Wake;
+use rustix::time::{ClockId, clock_gettime};
 use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ use ws::CloseCode;
 
 /// How often a worker tells how its matches are.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a worker looks at how much CPU time its thread has used.
+const CPU_LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// How often a worker looks for ticks that are due, if the system gives it no timer.
 const TICK_CHECK_INTERVAL: Duration = Duration::from_millis(1);
 
@@ -46,6 +49,8 @@ pub(crate) struct PlayWorker {
     news_came: Notify,
     timer: Option<TickTimer>,
     timer_at: Cell<Option<Duration>>,
+    /// When the thread's CPU time is due to be looked at.
+    cpu_look: Cell<Duration>,
 }
 
 /// A connection of a match here.
@@ -93,6 +98,7 @@ impl PlayWorker {
             news_came: Notify::new(),
             timer,
             timer_at: Cell::new(None),
+            cpu_look: Cell::new(Duration::ZERO),
         });
         OF_THREAD.set(Some(Rc::clone(&worker)));
         if index == 0 {
@@ -419,7 +425,9 @@ impl PlayWorker {
                 biased;
                 () = self.tick_is_due() => {
                     self.timer_at.set(None);
-                    self.host.borrow_mut().handle_timeout(net::now());
+                    let now = net::now();
+                    self.look_at_cpu(now);
+                    self.host.borrow_mut().handle_timeout(now);
                     self.carry_out();
                 }
                 () = inbox.wait() => {
@@ -431,6 +439,17 @@ impl PlayWorker {
             }
             self.bring_news();
         }
+    }
+
+    /// Tells the host now and then how much CPU time this thread has used, for its load.
+    fn look_at_cpu(&self, now: Duration) {
+        if now < self.cpu_look.get() {
+            return;
+        }
+        self.cpu_look.set(now + CPU_LOOK_INTERVAL);
+        let used = clock_gettime(ClockId::ThreadCPUTime);
+        let used = Duration::new(used.tv_sec.unsigned_abs(), used.tv_nsec as u32);
+        self.host.borrow_mut().cpu_used(now, used);
     }
 
     /// Tells metrics and directory how the matches are, and ends those in which nobody is.
