@@ -1,5 +1,6 @@
 //! A backend as all workers see it: its address, how many connections it has, and whether it may be used.
 
+use crate::routing::Line;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -23,6 +24,10 @@ pub struct Backend {
     share: AtomicU32,
     connections: AtomicU32,
     connections_total: AtomicU64,
+    /// Connections that wait for a place here and nowhere else.
+    line: Arc<Line>,
+    /// Connections that wait for a place anywhere in the pool.
+    pool_line: Arc<Line>,
 }
 
 impl Backend {
@@ -37,7 +42,38 @@ impl Backend {
             share: AtomicU32::new(SHARE_FULL),
             connections: AtomicU32::new(0),
             connections_total: AtomicU64::new(0),
+            line: Arc::default(),
+            pool_line: Arc::default(),
         }
+    }
+
+    /// In a pool where others wait in this line.
+    pub(crate) fn in_line(self, pool_line: Arc<Line>) -> Self {
+        Self { pool_line, ..self }
+    }
+
+    /// Those who wait for a place here and nowhere else.
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    /// Whether it has as many connections as it may have.
+    pub fn is_full(&self) -> bool {
+        let max = self.connections_max.load(Ordering::Relaxed);
+        max != 0 && self.connections() >= max
+    }
+
+    /// Calls whoever is next, because there may be a place.
+    fn call_next(&self) {
+        if !self.line.call() {
+            self.pool_line.call();
+        }
+    }
+
+    /// Calls both lines, because there may be many places. Whoever leaves a line calls the next one.
+    fn call_all(&self) {
+        self.line.call();
+        self.pool_line.call();
     }
 
     /// Its weight as configured, times its share: what balancing uses. 0 if it may not be used.
@@ -54,6 +90,7 @@ impl Backend {
     pub fn configure(&self, weight: u32, connections_max: u32) {
         self.weight.store(weight, Ordering::Relaxed);
         self.connections_max.store(connections_max, Ordering::Relaxed);
+        self.call_all();
     }
 
     /// What share of its weight it has now, of [`SHARE_FULL`].
@@ -64,6 +101,7 @@ impl Backend {
     /// Health decides.
     pub fn set_share(&self, share: u32) {
         self.share.store(share.min(SHARE_FULL), Ordering::Relaxed);
+        self.call_all();
     }
 
     /// Connections that it has from this gateway now.
@@ -82,11 +120,9 @@ impl Backend {
             return None;
         }
         let max = self.connections_max.load(Ordering::Relaxed);
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        if max != 0 && before >= max {
-            self.connections.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
+        // Counting first and taking it back would let a crowd at a full backend keep out the one who is next.
+        let more = |connections: u32| (max == 0 || connections < max).then(|| connections.saturating_add(1));
+        self.connections.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
         self.connections_total.fetch_add(1, Ordering::Relaxed);
         Some(Lease(Arc::clone(self)))
     }
@@ -105,7 +141,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.connections.fetch_sub(1, Ordering::AcqRel);
+        self.0.call_next();
     }
 }
 
