@@ -1,6 +1,6 @@
 //! Takes sockets from a listener, within limits, and starts a task for each.
 
-use crate::exchange::Caller;
+use crate::exchange::{Caller, new_connection};
 use crate::guests::Visit;
 use crate::listeners::RawSocket;
 use crate::local::Local;
@@ -92,7 +92,7 @@ fn enter<S: Site>(stream: TcpStream, peer: SocketAddr, offer: &Offer, site: &Rc<
     let (site, local) = (Rc::clone(site), Rc::clone(local));
     let Offer { mark: listener, tls, http3_port, .. } = offer.clone();
     let Some(tls) = tls else {
-        let caller = Caller { peer, listener, tls: None, http3_port: None };
+        let caller = Caller { peer, listener, connection: new_connection(), tls: None, http3_port: None };
         drop(tokio::task::spawn_local(http1::serve(stream, caller, site, local, visit)));
         return;
     };
@@ -104,7 +104,7 @@ fn enter<S: Site>(stream: TcpStream, peer: SocketAddr, offer: &Offer, site: &Rc<
             return;
         };
         let is_http2 = facts.alpn == Some(Alpn::Http2);
-        let caller = Caller { peer, listener, tls: Some(facts), http3_port };
+        let caller = Caller { peer, listener, connection: new_connection(), tls: Some(facts), http3_port };
         // A task of its own, because this one is as large as the handshake.
         if is_http2 {
             let serving = http2::serve(stream, Vec::new(), caller, site, local, visit);

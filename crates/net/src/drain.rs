@@ -84,7 +84,7 @@ pub(crate) async fn run(local: &Local, drain: Drain) -> Drained {
             waiting = not_asked(local);
         }
         // Last of all the door, because it does not open again.
-        let all_gone = local.connections() == 0 && without_websocket(local) == 0;
+        let all_gone = local.connections() == 0 && local.tunnels() == 0 && without_websocket(local) == 0;
         if all_gone && local.door().is_none_or(Door::close_if_nobody_waits) {
             return drained;
         }

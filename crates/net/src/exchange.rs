@@ -6,14 +6,16 @@ use crate::guests::Seat;
 use crate::local::Local;
 use crate::signal::Wake;
 use crate::site::{Answer, Later, Request, Site};
+use crate::taken::Taking;
 use crate::tls::TlsFacts;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use ws::handshake::{Accepted, is_websocket_request};
-use ws::head::RequestHead;
+use ws::head::{Framing, RequestHead};
 
 /// Two years, as Mozilla's guideline has it: a browser that was here over TLS comes back only over TLS.
 const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=63072000");
@@ -26,10 +28,18 @@ pub(crate) struct Caller {
     pub(crate) peer: SocketAddr,
     /// The mark of the listener.
     pub(crate) listener: u32,
+    /// See [`new_connection`].
+    pub(crate) connection: u64,
     /// `None` for cleartext.
     pub(crate) tls: Option<TlsFacts>,
     /// The port of UDP to announce for HTTP/3, if there is one and the caller is not there already.
     pub(crate) http3_port: Option<u16>,
+}
+
+/// A number for a connection that no other of this process has.
+pub(crate) fn new_connection() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// What becomes of a request.
@@ -41,6 +51,8 @@ pub(crate) enum Outcome<E: Endpoint> {
     Response(Response<Bytes>),
     /// What the site will say, within `answer_timeout`.
     Later(Later),
+    /// The site takes it over.
+    Exchange(Taking),
     /// It becomes a WebSocket.
     Upgrade(Upgrade<E>),
 }
@@ -80,7 +92,7 @@ pub(crate) fn answer<S: Site>(
     site: &S,
     local: &Rc<Local>,
 ) -> Outcome<S::Endpoint> {
-    if let Err((status, sentence)) = screen(head, has_body, caller.tls.as_ref(), site) {
+    if let Err((status, sentence)) = screen(head, has_body, caller.tls.as_ref(), site, local) {
         return refuse(status, sentence, local);
     }
     let seat = is_websocket_request(head).then(|| seat(head, caller, local)).transpose();
@@ -93,8 +105,16 @@ pub(crate) fn answer<S: Site>(
     };
     local.counters.requests.add(1);
     let peer_certificate = caller.tls.as_ref().and_then(|facts| facts.peer_certificate.as_deref());
-    let (peer, listener) = (caller.peer, caller.listener);
-    let request = Request { head, peer, listener, secure: caller.tls.is_some(), peer_certificate };
+    let request = Request {
+        head,
+        peer: caller.peer,
+        listener: caller.listener,
+        connection: caller.connection,
+        secure: caller.tls.is_some(),
+        server_name: caller.tls.as_ref().and_then(|facts| facts.server_name.as_deref()),
+        alpn: caller.tls.as_ref().and_then(|facts| facts.alpn),
+        peer_certificate,
+    };
     let extras = Extras::new(head, caller);
     match (site.respond(&request), seat) {
         (Answer::Response(response), _) if extras.is_misleading(&response) => {
@@ -102,6 +122,10 @@ pub(crate) fn answer<S: Site>(
         }
         (Answer::Response(response), _) => Outcome::Response(extras.added_to(response)),
         (Answer::Later(response), _) => Outcome::Later(in_time(response, extras, local)),
+        (Answer::Exchange(take), seat) => {
+            let alternative = extras.http3_port.and_then(alternative);
+            Outcome::Exchange(Taking { take, seat, alternative })
+        }
         (Answer::Upgrade { accepted, endpoint, config }, Some(seat)) => {
             let endpoint = Making::Here(endpoint);
             Outcome::Upgrade(Upgrade { accepted, endpoint, config, unsent_bytes_max: None, seat })
@@ -200,10 +224,16 @@ fn screen<S: Site>(
     has_body: bool,
     tls: Option<&TlsFacts>,
     site: &S,
+    local: &Local,
 ) -> Result<(), Refused> {
+    let takes_all = site.takes_requests(head);
+    if matches!(head.framing(), Framing::Length(length) if takes_all && length > local.limits.request_body_bytes_max)
+    {
+        return Err((StatusCode::PAYLOAD_TOO_LARGE, "The request's body is too long."));
+    }
     // What follows an extended CONNECT is the WebSocket.
     let is_extended_connect = head.protocol().is_some();
-    if has_body && !is_extended_connect {
+    if has_body && !is_extended_connect && !takes_all {
         return Err((StatusCode::PAYLOAD_TOO_LARGE, "Requests with a body are not served here."));
     }
     let is_taken = match head.method() {
@@ -211,7 +241,7 @@ fn screen<S: Site>(
         "POST" => site.takes_post(head),
         _ => is_extended_connect,
     };
-    if !is_taken {
+    if !is_taken && !takes_all {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "This is not served here with this method."));
     }
     // RFC 9110 section 7.4: a connection that was made for another name must not be used for this one.

@@ -1,10 +1,10 @@
 //! HTTP/1.1 on one socket: reads requests strictly, answers them, and hands the socket on when one becomes a WebSocket.
 //!
-//! This is small on purpose: requests without bodies, for pages, health checks and handshakes. Every request of a
-//! connection goes through the same strict reader ([`HeadReader`]), so there is no second, laxer parser that a proxy in
-//! front could disagree with.
+//! This is small on purpose: requests without bodies, for pages, health checks and handshakes; a site that wants more takes
+//! the request over, see `exchange`. Every request of a connection goes through the same strict reader ([`HeadReader`]), so
+//! there is no second, laxer parser that a proxy in front could disagree with.
 
-use crate::exchange::{self, Caller, Outcome};
+use crate::exchange::{Caller, Outcome};
 use crate::guests::Visit;
 use crate::http2;
 use crate::limits::PIPELINED_BYTES_MAX;
@@ -13,13 +13,14 @@ use crate::pending;
 use crate::portable::Portable;
 use crate::response::{self, Fate};
 use crate::site::Site;
+use crate::taken;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -27,6 +28,7 @@ use ws::handshake::is_websocket_request;
 use ws::head::{Framing, HeadError, HeadLimits, RequestHead};
 use ws::http1::HeadReader;
 
+mod exchange;
 mod upgrade;
 
 /// How the connection preface of HTTP/2 begins (RFC 9113 section 3.4).
@@ -51,7 +53,7 @@ struct Wire<Io> {
 }
 
 /// Serves one socket until it is closed or becomes a WebSocket, which then lives in a task of its own.
-pub(crate) async fn serve<S, Io>(io: Io, caller: Caller, site: Rc<S>, local: Rc<Local>, visit: Visit)
+pub(crate) async fn serve<S, Io>(io: Io, caller: Caller, site: Rc<S>, local: Rc<Local>, mut visit: Visit)
 where
     S: Site,
     Io: Portable,
@@ -73,12 +75,30 @@ where
         let last = local.is_draining() || number == local.limits.requests_per_connection_max;
         // After a handshake that was refused the client may send frames all the same, which must not be read as requests.
         let keep = !last && head.keeps_alive() && !is_websocket_request(&head);
-        let fate = if keep { Fate::KeepAlive } else { Fate::Close };
         let has_body = !matches!(head.framing(), Framing::None | Framing::Length(0));
-        let answer = match exchange::answer(&head, has_body, &caller, &*site, &local) {
+        // A body that nobody reads stands where the next request would.
+        let fate = if keep && !has_body { Fate::KeepAlive } else { Fate::Close };
+        let answer = match crate::exchange::answer(&head, has_body, &caller, &*site, &local) {
             Outcome::Refused(answer) => return wire.answer_and_close(&answer).await,
             Outcome::Response(answer) => answer,
             Outcome::Later(answer) => answer.await,
+            Outcome::Exchange(taking) => {
+                let may_upgrade = taken::may_upgrade(&head);
+                let (way, back) = exchange::begin(wire, visit, &head, keep);
+                let work = taking.begin(head, way, &local);
+                // In a box, as below.
+                let run = Box::pin(exchange::run(work, back));
+                if may_upgrade {
+                    // There is no next request, and this task is larger than what a WebSocket needs.
+                    drop(tokio::task::spawn_local(run));
+                    return;
+                }
+                match run.await {
+                    Some(next) => (wire, visit) = next,
+                    None => return,
+                }
+                continue;
+            }
             Outcome::Upgrade(upgrade) => {
                 // In a box, so that a socket that waits for its next request need not be as large.
                 return Box::pin(upgrade::run(wire, upgrade, &caller, visit)).await;
@@ -153,18 +173,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
 
     /// Reads once, through the worker's buffer, so that a silent socket owns none.
     async fn read(&mut self) -> io::Result<usize> {
-        poll_fn(|cx| {
-            let mut buffers = self.local.take_buffers();
-            let mut buffer = ReadBuf::new(&mut buffers.read[..PIPELINED_BYTES_MAX]);
-            let result = Pin::new(&mut self.io).poll_read(cx, &mut buffer);
-            let read = buffer.filled();
-            let size = read.len();
-            self.ahead.extend_from_slice(read);
-            self.local.put_buffers(buffers);
-            ready!(result)?;
-            Poll::Ready(Ok(size))
-        })
-        .await
+        poll_fn(|cx| self.poll_read(cx)).await
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut buffers = self.local.take_buffers();
+        let mut buffer = ReadBuf::new(&mut buffers.read[..PIPELINED_BYTES_MAX]);
+        let result = Pin::new(&mut self.io).poll_read(cx, &mut buffer);
+        let read = buffer.filled();
+        let size = read.len();
+        self.ahead.extend_from_slice(read);
+        self.local.put_buffers(buffers);
+        ready!(result)?;
+        Poll::Ready(Ok(size))
     }
 
     /// Writes everything, or fails when the peer takes too long.
@@ -181,7 +202,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
     /// Answers a request that broke the rules of HTTP, and closes.
     async fn refuse(self, (status, sentence): (StatusCode, String)) {
         self.local.counters.requests_bad.add(1);
-        self.answer_and_close(&exchange::refusal(status, sentence)).await;
+        self.answer_and_close(&crate::exchange::refusal(status, sentence)).await;
     }
 
     async fn answer_and_close(mut self, answer: &Response<Bytes>) {

@@ -254,6 +254,7 @@ impl<S: Site, Io: AsyncRead + AsyncWrite + Unpin> Carrier<S, Io> {
                     answer::send(respond, response.await, head_only, &local);
                 }));
             }
+            Outcome::Exchange(_) => {}
             Outcome::Upgrade(upgrade) => self.upgrade(respond, body, upgrade),
         }
     }

@@ -18,6 +18,9 @@ pub const READS_PER_TURN: u32 = 64;
 /// How many bytes a client may send ahead of the answer to its request: pipelined requests, or frames before the 101.
 pub const PIPELINED_BYTES_MAX: usize = 16 * 1024;
 
+/// The largest piece in which the body of a request is given to a site that takes it over.
+pub const BODY_PIECE_BYTES_MAX: usize = 64 * 1024;
+
 /// A buffer of a worker that grew past this for one big message is given back after it.
 pub const KEPT_BUFFER_BYTES_MAX: usize = 1024 * 1024;
 
@@ -46,7 +49,8 @@ pub const SMALL_DATA_BUDGET_BYTES: usize = 4 * 1024 * 1024;
 // Even a turn of nothing but frames with one byte of payload stays within the budget.
 const _: () = assert!(CARRIER_BYTES_PER_TURN / 10 * 255 < SMALL_DATA_BUDGET_BYTES);
 const _: () = assert!(WRITE_QUANTUM_BYTES <= READ_BUFFER_BYTES && READ_BUFFER_BYTES <= READ_BYTES_PER_TURN);
-const _: () = assert!(PIPELINED_BYTES_MAX <= READ_BUFFER_BYTES);
+const _: () =
+    assert!(PIPELINED_BYTES_MAX <= BODY_PIECE_BYTES_MAX && BODY_PIECE_BYTES_MAX <= READ_BUFFER_BYTES);
 
 /// Limits that an operator sets, the same for all connections of a worker.
 #[derive(Clone, Debug)]
@@ -79,6 +83,17 @@ pub struct Limits {
     /// How long a site may take for an answer that it gives later: see [`Answer::Later`](crate::Answer::Later). Then 503.
     /// Default 10 s.
     pub answer_timeout: Duration,
+    /// Bytes of the body of one request, where a site takes bodies: see [`Answer::Exchange`](crate::Answer::Exchange). A
+    /// longer one is answered with 413, or ends for the site with an error when it becomes too long. It costs no memory:
+    /// what the site does not take is not read. Default 1 GiB.
+    pub request_body_bytes_max: u64,
+    /// How long a site waits for the next piece of such a body. Then it is told, and the client with 408. Default 30 s.
+    pub body_piece_timeout: Duration,
+    /// How fast such a body has to come on average, not counting the time in which the site asks for nothing; then as above.
+    /// 0 for as slow as it likes. Default 256.
+    pub body_bytes_per_second_min: u32,
+    /// How long it may be slower than that at first. Default 10 s.
+    pub body_grace: Duration,
     /// How long an idle connection that carried a request is kept for the next one; then it is closed. Over HTTP/2 and
     /// HTTP/3 a carrier is idle when it has no stream, and gets a GOAWAY first. Default 15 s.
     pub keep_alive_timeout: Duration,
@@ -166,6 +181,10 @@ impl Default for Limits {
             tls_handshake_timeout: Duration::from_secs(10),
             request_head_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(10),
+            request_body_bytes_max: 1 << 30,
+            body_piece_timeout: Duration::from_secs(30),
+            body_bytes_per_second_min: 256,
+            body_grace: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(15),
             requests_per_connection_max: 1000,
             write_timeout: Duration::from_secs(60),

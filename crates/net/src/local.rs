@@ -29,6 +29,8 @@ pub struct Local {
     pub(crate) quic: RefCell<Vec<quinn::Endpoint>>,
     buffers: Cell<Option<Box<Buffers>>>,
     signals: RefCell<Slab<Rc<Signal>>>,
+    /// WebSockets whose bytes a site has taken over.
+    tunnels: Cell<usize>,
     draining: Cell<bool>,
     drain_begins: Notify,
 }
@@ -115,6 +117,7 @@ impl Local {
             quic: RefCell::default(),
             buffers: Cell::new(None),
             signals: RefCell::default(),
+            tunnels: Cell::new(0),
             draining: Cell::new(false),
             drain_begins: Notify::new(),
         })
@@ -155,14 +158,31 @@ impl Local {
         self.signals.borrow_mut().try_remove(signal.slot.get() as usize);
     }
 
-    /// How many WebSockets live here.
+    /// How many WebSockets live here, without [tunnels](Self::tunnels).
     pub fn connections(&self) -> usize {
         self.signals.borrow().len()
     }
 
+    /// How many WebSockets live here whose bytes a site has taken over: see [`Opened`](crate::Opened).
+    pub fn tunnels(&self) -> usize {
+        self.tunnels.get()
+    }
+
+    pub(crate) fn begin_tunnel(&self) {
+        self.tunnels.set(self.tunnels.get() + 1);
+        self.counters.websockets_open.add(1);
+        self.counters.websockets_opened.add(1);
+    }
+
+    pub(crate) fn end_tunnel(&self) {
+        self.tunnels.set(self.tunnels.get() - 1);
+        self.counters.websockets_open.subtract_one();
+    }
+
     /// Whether there are `connections_max`, in whatever state.
     pub(crate) fn is_full(&self) -> bool {
-        self.connections() as u64 + self.counters.requesting.get() >= self.limits.connections_max as u64
+        let websockets = self.connections() as u64 + self.tunnels() as u64;
+        websockets + self.counters.requesting.get() >= self.limits.connections_max as u64
     }
 
     /// A snapshot of all connections, to visit without holding the list.
@@ -170,7 +190,8 @@ impl Local {
         self.signals.borrow().iter().map(|(_, signal)| Rc::clone(signal)).collect()
     }
 
-    pub(crate) fn is_draining(&self) -> bool {
+    /// Whether a drain has begun.
+    pub fn is_draining(&self) -> bool {
         self.draining.get()
     }
 
@@ -180,7 +201,7 @@ impl Local {
     }
 
     /// Waits until a drain begins; returns at once if it has.
-    pub(crate) async fn drain_begun(&self) {
+    pub async fn drain_begun(&self) {
         while !self.draining.get() {
             self.drain_begins.notified().await;
         }

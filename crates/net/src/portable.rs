@@ -1,6 +1,7 @@
 //! A server's socket as a value that another thread can have: a runtime knows its sockets, so one that moves has to leave the
 //! one and enter the other.
 
+use crate::server_stream::Kind;
 use crate::tls::{PackedTls, TlsStream};
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,6 +20,9 @@ pub(crate) trait Portable: AsyncRead + AsyncWrite + Unpin + Sized + 'static {
 
     /// Brings it into this thread's runtime.
     fn unpack(packed: Self::Packed) -> io::Result<Self>;
+
+    /// As one of the streams that a site may get.
+    fn into_server_stream(self) -> Kind;
 }
 
 impl Portable for TcpStream {
@@ -35,6 +39,10 @@ impl Portable for TcpStream {
     fn unpack(packed: std::net::TcpStream) -> io::Result<Self> {
         Self::from_std(packed)
     }
+
+    fn into_server_stream(self) -> Kind {
+        Kind::Plain(self)
+    }
 }
 
 impl Portable for TlsStream<TcpStream> {
@@ -50,5 +58,9 @@ impl Portable for TlsStream<TcpStream> {
 
     fn unpack(packed: Box<PackedTls>) -> io::Result<Self> {
         Self::unpack(*packed)
+    }
+
+    fn into_server_stream(self) -> Kind {
+        Kind::Tls(Box::new(self))
     }
 }

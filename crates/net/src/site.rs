@@ -3,7 +3,8 @@
 use crate::endpoint::Endpoint;
 use crate::listeners::RawSocket;
 use crate::signal::Wake;
-use crate::tls::PeerCertificate;
+use crate::taken::Exchange;
+use crate::tls::{Alpn, PeerCertificate};
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use std::future::Future;
@@ -37,6 +38,14 @@ pub trait Site: 'static {
     fn raw(&self, socket: RawSocket) {
         drop(socket);
     }
+
+    /// Whether a request may come to [`respond`](Self::respond) with any method and with a body. The site then answers it with
+    /// [`Answer::Exchange`], which can read the body; whatever else it answers, the body is not read, and an HTTP/1.1
+    /// connection closes. A CONNECT without `:protocol` is refused all the same, and so is a body whose length is doubtful.
+    fn takes_requests(&self, head: &RequestHead) -> bool {
+        let _ = head;
+        false
+    }
 }
 
 /// A request whose head was read and checked.
@@ -48,8 +57,15 @@ pub struct Request<'a> {
     pub peer: SocketAddr,
     /// Which listener it came to: its [mark](crate::NewListener::mark).
     pub listener: u32,
+    /// A number that all requests of one connection have, and no other connection of this process.
+    pub connection: u64,
     /// Whether it came over TLS.
     pub secure: bool,
+    /// The host that the client asked for in the TLS handshake (SNI), in lower case. A request for a host that the
+    /// certificate shown for it is not good for does not come here: it is answered with 421.
+    pub server_name: Option<&'a str>,
+    /// The protocol that the TLS handshake agreed on.
+    pub alpn: Option<Alpn>,
     /// The certificate that the client showed in the TLS handshake, if one was asked for.
     pub peer_certificate: Option<&'a PeerCertificate>,
 }
@@ -61,6 +77,9 @@ pub enum Answer<E> {
     /// A response that takes a moment, because another thread has to be asked. Runs on the worker and must not block. If it
     /// takes longer than [`answer_timeout`](crate::Limits::answer_timeout), the answer is 503.
     Later(Later),
+    /// The site takes the request over: its body, its answer, and the bytes of the WebSocket if it becomes one. The future runs
+    /// on the worker; there is no deadline but those of [`Exchange`].
+    Exchange(Take),
     /// The connection becomes a WebSocket.
     Upgrade {
         /// The handshake that was accepted.
@@ -90,6 +109,9 @@ pub enum Answer<E> {
         unsent_bytes_max: Option<u32>,
     },
 }
+
+/// What takes a request over.
+pub type Take = Box<dyn FnOnce(Exchange) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 /// The future of a response.
 pub type Later = Pin<Box<dyn Future<Output = Response<Bytes>>>>;
@@ -126,6 +148,7 @@ impl<E> std::fmt::Debug for Answer<E> {
         match self {
             Self::Response(response) => f.debug_tuple("Response").field(&response.status()).finish(),
             Self::Later(_) => f.write_str("Later"),
+            Self::Exchange(_) => f.write_str("Exchange"),
             Self::Upgrade { .. } => f.write_str("Upgrade"),
             Self::UpgradeOn { worker, .. } => f.debug_struct("UpgradeOn").field("worker", worker).finish(),
         }

@@ -3,7 +3,7 @@
 use super::connection_id::{Ids, Keys};
 use super::datagrams::{Desk, Exchange, Socket};
 use super::stream::code;
-use crate::exchange::Caller;
+use crate::exchange::{Caller, new_connection};
 use crate::guests::Visit;
 use crate::limits::{Limits, QuicLimits, STREAM_WINDOW_BYTES};
 use crate::local::Local;
@@ -237,7 +237,13 @@ impl<S: Site> Entrance<S> {
                 return entrance.local.counters.quic_failed.add(1);
             };
             let tls = Some(entrance.tls.quic_facts(&connection));
-            let caller = Caller { peer, listener: entrance.listener, tls, http3_port: None };
+            let caller = Caller {
+                peer,
+                listener: entrance.listener,
+                connection: new_connection(),
+                tls,
+                http3_port: None,
+            };
             let (site, local) = (Rc::clone(&entrance.site), Rc::clone(&entrance.local));
             // A task of its own, because this one is as large as the handshake.
             let serving = Box::pin(super::carrier::serve(connection, caller, site, local, visit));

@@ -131,6 +131,7 @@ impl<S: Site> Exchange<S> {
                 let response = response.await;
                 self.respond(response, head_only).await;
             }
+            Outcome::Exchange(_) => {}
             Outcome::Upgrade(upgrade) => self.upgrade(upgrade, ahead).await,
         }
     }

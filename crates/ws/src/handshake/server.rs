@@ -218,6 +218,11 @@ impl Accepted {
         if self.accept.is_some() { 101 } else { 200 }
     }
 
+    /// The value of `Sec-WebSocket-Accept`, which only HTTP/1.1 has: for whoever writes the answer himself.
+    pub fn accept_value(&self) -> Option<String> {
+        self.accept.clone()
+    }
+
     /// The header fields of the answer in HTTP/2 and HTTP/3, with names in lower case.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let subprotocol = self.subprotocol.iter().map(|value| ("sec-websocket-protocol", value.as_str()));
