@@ -127,8 +127,15 @@ impl Game for Tag {
 fn main() {
     let mut host = Host::new(Registry::new().with::<Tag>(), Limits::default(), Box::new(Default::default), 7);
     let setup = Setup { seed: 1, players_max: 8, options: Box::default() };
-    let spec =
-        Spec { game: "tag".into(), setup, fill_to: 2, invited: vec![], sleeps: false, is_recorded: false };
+    let spec = Spec {
+        game: "tag".into(),
+        setup,
+        fill_to: 2,
+        invited: vec![],
+        sleeps: false,
+        is_recorded: false,
+        spectator_delay: None,
+    };
     let Some(id) = MatchId::new("garden") else { return };
     let created = host.create(Default::default(), id, spec);
     println!("a match of tag begins: {created:?}");

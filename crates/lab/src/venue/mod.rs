@@ -77,8 +77,15 @@ impl Venue {
         let read = Rc::clone(&clock);
         let mut host = Host::new(registry, limits, Box::new(move || read.get()), setup.seed);
         let id = MatchId::new("venue").expect("a proper name");
-        let spec =
-            Spec { game: game.into(), setup, fill_to, invited: Vec::new(), sleeps: false, is_recorded: true };
+        let spec = Spec {
+            game: game.into(),
+            setup,
+            fill_to,
+            invited: Vec::new(),
+            sleeps: false,
+            is_recorded: true,
+            spectator_delay: None,
+        };
         host.create(Duration::ZERO, id.clone(), spec).expect("the match can be made");
         let mut venue = Self {
             host,

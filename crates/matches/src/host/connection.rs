@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use super::limits::Limits;
-use crate::game::{Rate, Slot};
+use crate::game::{Rate, Seat, Slot};
 use crate::ids::ConnectionId;
 use crate::rate::Bucket;
 use crate::wire::{Hello, Notice, SECRET_BYTES};
@@ -114,6 +114,11 @@ impl Connection {
             Phase::Playing(slot) => Some(slot),
             _ => None,
         }
+    }
+
+    /// What it sees the match from.
+    pub(super) fn seat(&self) -> Seat {
+        self.slot().map_or(Seat::Spectator, Seat::Player)
     }
 
     pub(super) fn notify(&mut self, kind: Notice, text: &str) {

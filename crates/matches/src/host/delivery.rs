@@ -29,7 +29,7 @@ impl Host {
             sink.binary(&ServerMessage::Roster(Roster::new(count, &entries)).to_bytes());
         }
         if let Some(time) = connection.ping.take() {
-            sink.binary(&pong(now, table, time).to_bytes());
+            sink.binary(&pong(now, connection, table, time).to_bytes());
         }
         while let Some((kind, text)) = connection.notices.pop_front() {
             sink.binary(&ServerMessage::Notice(kind, &text).to_bytes());
@@ -43,7 +43,7 @@ impl Host {
     fn transmit_snapshot(&mut self, now: Duration, id: ConnectionId, sink: &mut dyn Sink) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let Some(table) = &mut self.tables[connection.of] else { return };
-        let tick = table.game.tick();
+        let tick = table.game.shown(connection.seat());
         if tick <= connection.flow.last_sent() {
             connection.is_due = false;
             return;
@@ -95,7 +95,7 @@ fn welcome(connection: &Connection, table: &mut Table, is_return: bool) -> Vec<u
         is_return,
         slot: slot.unwrap_or(SPECTATOR_SLOT),
         rate: table.entry.ticks_per_second as u8,
-        tick: table.game.tick(),
+        tick: table.game.shown(connection.seat()),
         seed: table.spec.setup.seed,
         simulation: table.entry.version,
         resume: &resume,
@@ -106,12 +106,12 @@ fn welcome(connection: &Connection, table: &mut Table, is_return: bool) -> Vec<u
     .to_bytes()
 }
 
-fn pong(now: Duration, table: &Table, time: u32) -> ServerMessage<'static> {
+fn pong(now: Duration, connection: &Connection, table: &Table, time: u32) -> ServerMessage<'static> {
     let passed = table.beat.map_or(0, |beat| {
         let (left, period) = (beat.due().saturating_sub(now).as_nanos(), beat.period().as_nanos().max(1));
         65_535 - (left * 65_535 / period).min(65_535)
     });
-    ServerMessage::Pong { time, tick: table.game.tick(), phase: passed as u16 }
+    ServerMessage::Pong { time, tick: table.game.shown(connection.seat()), phase: passed as u16 }
 }
 
 fn percent(part: Duration, whole: Duration) -> u8 {

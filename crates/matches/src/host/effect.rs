@@ -20,6 +20,9 @@ pub struct Spec {
     pub sleeps: bool,
     /// Whether [`Effect::Record`] is wanted.
     pub is_recorded: bool,
+    /// How late spectators see it; `None` as [`Limits::spectator_delay`](super::Limits::spectator_delay) has it. Zero lets them
+    /// see what happens now: for matches among friends, and for a tournament whose screens no player sees.
+    pub spectator_delay: Option<Duration>,
 }
 
 /// Who somebody proved to be.

@@ -38,6 +38,9 @@ pub struct Limits {
     /// What a client may add to its measured round trip when it says how old its view is, in ticks: the tick that a
     /// snapshot waits for the next one, interpolation, and the margin of its inputs.
     pub view_allowance_ticks: u32,
+    /// How late spectators see a match whose [`Spec`](super::Spec) does not say otherwise, so that nobody who watches can tell a
+    /// player what is behind a wall. Less than `keyframe_ticks`: the log in memory goes no further back.
+    pub spectator_delay: Duration,
     /// How long after the end of a match its connections have to take the result.
     pub farewell: Duration,
     /// Failures of a match within `failures_window` before it is given up.
@@ -71,6 +74,7 @@ impl Default for Limits {
             stalled_after: Duration::from_secs(30),
             rewind_max: Duration::from_millis(200),
             view_allowance_ticks: 4,
+            spectator_delay: Duration::from_secs(3),
             farewell: Duration::from_secs(5),
             failures_max: 3,
             failures_window_ticks: 300,

@@ -33,7 +33,7 @@
 //! let mut host = Host::new(Registry::new().with::<Wreckroom>(), Limits::default(), clock, 1);
 //! let id = MatchId::new("house").unwrap();
 //! let setup = Setup { seed: 1, players_max: 8, options: Box::default() };
-//! let spec = Spec { game: "wreckroom".into(), setup, fill_to: 4, invited: vec![], sleeps: true, is_recorded: false };
+//! let spec = Spec { game: "wreckroom".into(), setup, fill_to: 4, invited: vec![], sleeps: true, is_recorded: false, spectator_delay: None };
 //! let mut now = Duration::ZERO;
 //! host.create(now, id.clone(), spec).unwrap();
 //!
@@ -160,7 +160,11 @@ impl Host {
         if self.ladder.rung() >= crate::overload::Rung::NoMatches || self.is_draining {
             return Err(CreateError::Overloaded);
         }
+        let ticks_of = |time: Duration| time.as_nanos() * u128::from(entry.ticks_per_second) / 1_000_000_000;
+        let delay_ticks = ticks_of(spec.spectator_delay.unwrap_or(self.limits.spectator_delay));
         let policy = Policy {
+            // Two less, so that what comes next for spectators is still there when a keyframe takes a section's place.
+            delay_ticks: delay_ticks.min(self.limits.keyframe_ticks.saturating_sub(2).into()) as u32,
             is_recorded: spec.is_recorded,
             chunk_ticks: self.limits.chunk_ticks,
             keyframe_ticks: self.limits.keyframe_ticks,
@@ -411,7 +415,7 @@ impl Host {
         };
         table.spectators += u32::from(seat == Seat::Spectator);
         connection.welcome = Some(is_return);
-        connection.flow.begin(table.game.tick());
+        connection.flow.begin(table.game.shown(seat));
         table.game.add_view(key(id), seat);
         table.receivers.push(id);
         self.wake(id);
@@ -419,8 +423,12 @@ impl Host {
 
     fn notify_all(&mut self, of: MatchKey, kind: Notice, text: &str) {
         let Some(table) = &self.tables[of] else { return };
+        // What failed and came back is not what those see who watch late.
+        let is_late = kind == Notice::Restored && table.game.is_late(Seat::Spectator);
         for id in table.receivers.clone() {
-            if let Some(connection) = self.connections.get_mut(id) {
+            if let Some(connection) = self.connections.get_mut(id)
+                && !(is_late && connection.phase == Phase::Watching)
+            {
                 connection.notify(kind, text);
                 self.wake(id);
             }
@@ -442,10 +450,13 @@ impl Host {
             return;
         }
         table.is_over = true;
-        table.beat = None;
-        if let Some(due) = table.scheduled.take() {
-            self.schedule.remove(&(due, of));
+        // Who watches late has the last seconds still to see.
+        let runs_out = ending == Ending::Over && table.spectators > 0 && table.game.is_late(Seat::Spectator);
+        if !runs_out {
+            table.beat = None;
+            self.reschedule(of);
         }
+        let Some(table) = &mut self.tables[of] else { return };
         self.names.remove(&table.id);
         let outcome = if ending == Ending::Over { table.game.outcome().cloned() } else { None };
         if let Some(outcome) = &outcome {
@@ -475,6 +486,9 @@ impl Host {
         };
         for id in self.connections.of(of) {
             if let Some(connection) = self.connections.get_mut(id) {
+                if runs_out && connection.phase == Phase::Watching {
+                    continue;
+                }
                 if !text.is_empty() {
                     connection.notify(Notice::Information, text);
                 }
@@ -487,7 +501,12 @@ impl Host {
     }
 
     fn forget_if_over(&mut self, of: MatchKey) {
-        if self.tables[of].as_ref().is_some_and(|table| table.is_over && table.connections == 0) {
+        if let Some(table) = &mut self.tables[of]
+            && table.is_over
+            && table.connections == 0
+        {
+            table.beat = None;
+            self.reschedule(of);
             self.tables[of] = None;
         }
     }

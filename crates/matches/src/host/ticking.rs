@@ -4,9 +4,9 @@ use super::beat::{Beat, phase_of};
 use super::connection::{MatchKey, Phase};
 use super::costs::TickCost;
 use super::{Effect, Ending, Host, close};
-use crate::game::Rate;
+use crate::game::{Rate, Seat};
 use crate::overload::{Rung, SPEED_FULL};
-use crate::running::Advanced;
+use crate::running::{Advanced, Trailed};
 use crate::wire::Notice;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl Host {
         self.reschedule(of);
     }
 
-    fn reschedule(&mut self, of: MatchKey) {
+    pub(super) fn reschedule(&mut self, of: MatchKey) {
         let Some(table) = &mut self.tables[of] else { return };
         let due = table.beat.as_ref().map(Beat::due);
         if let Some(before) = std::mem::replace(&mut table.scheduled, due) {
@@ -70,18 +70,61 @@ impl Host {
         self.counts.late_ticks += is_late;
         self.ladder_ticks.1 += is_late;
         self.settle_cost(of);
+        if self.tables[of].as_ref().is_some_and(|table| table.is_over) {
+            return self.run_out(now, begin, of);
+        }
         let before = self.tables[of].as_ref().map_or(0, |table| table.game.tick());
         let advanced = self.advance(now, of);
         let is_new = self.judge(now, of, before, advanced);
         self.record(of);
         let outcome = self.tables[of].as_ref().is_some_and(|table| table.game.outcome().is_some());
+        let trailed = self.trail(now, of);
         if outcome {
-            return self.finish(now, of, Ending::Over);
+            self.finish(now, of, Ending::Over);
         }
-        if is_new {
-            self.decide_receivers(now, of);
-        }
+        self.decide_receivers(now, of, is_new && !outcome, trailed);
         self.pass_beat(begin, of);
+    }
+
+    /// Brings what spectators see to the tick that they are to see. Those for whom that failed are sent away.
+    fn trail(&mut self, now: Duration, of: MatchKey) -> Trailed {
+        let begin = (self.clock)();
+        let Some(table) = &mut self.tables[of] else { return Trailed::Nothing };
+        let budget = table.period() / RESTORE_SHARE;
+        let trailed = table.game.trail(table.is_over, &self.clock, budget);
+        table.cost.step += (self.clock)().saturating_sub(begin);
+        if trailed == Trailed::Failed {
+            self.counts.failures += 1;
+            self.dismiss_watchers(now, of, close::FAILED, "the game failed");
+        }
+        trailed
+    }
+
+    /// The match is over, and those who watch it late see one more tick of its last seconds.
+    fn run_out(&mut self, now: Duration, begin: Duration, of: MatchKey) {
+        let trailed = self.trail(now, of);
+        let Some(table) = &mut self.tables[of] else { return };
+        let is_seen = table.game.shown(Seat::Spectator) >= table.game.tick();
+        if trailed == Trailed::Behind || trailed == Trailed::There && !is_seen {
+            self.decide_receivers(now, of, false, trailed);
+            return self.pass_beat(begin, of);
+        }
+        table.beat = None;
+        self.reschedule(of);
+        self.dismiss_watchers(now, of, close::DONE, "the match is over");
+    }
+
+    /// Sends all spectators home, once they have been shown what there is.
+    fn dismiss_watchers(&mut self, now: Duration, of: MatchKey, code: u16, reason: &'static str) {
+        let Some(table) = &self.tables[of] else { return };
+        for id in table.receivers.clone() {
+            if let Some(connection) = self.connections.get_mut(id)
+                && connection.phase == Phase::Watching
+            {
+                connection.is_due = code == close::DONE;
+                self.say_farewell(now, id, code, reason);
+            }
+        }
     }
 
     /// The tick before is over: what it cost is known.
@@ -131,8 +174,11 @@ impl Host {
             Advanced::Restored => {
                 self.counts.restored += 1;
                 let is_new = table.game.tick() > before;
+                let is_late = table.game.is_late(Seat::Spectator);
                 for id in table.receivers.clone() {
-                    if let Some(connection) = self.connections.get_mut(id) {
+                    if let Some(connection) = self.connections.get_mut(id)
+                        && !(is_late && connection.phase == Phase::Watching)
+                    {
                         connection.flow.begin(before);
                         connection.is_due = false;
                     }
@@ -156,19 +202,28 @@ impl Host {
         }
     }
 
-    /// Decides who is sent the new tick, and who is not because those before are still under way.
-    fn decide_receivers(&mut self, now: Duration, of: MatchKey) {
+    /// Decides who is sent a new tick, and who is not because those before are still under way. Players see the latest, if
+    /// it `is_new`; spectators perhaps an earlier one.
+    fn decide_receivers(&mut self, now: Duration, of: MatchKey, is_new: bool, trailed: Trailed) {
         let Some(table) = &self.tables[of] else { return };
-        let (tick, period, rung) = (table.game.tick(), table.period(), self.ladder.rung());
+        let (period, rung) = (table.period(), self.ladder.rung());
+        let latest = is_new.then(|| table.game.tick());
+        let watched = if table.game.is_late(Seat::Spectator) {
+            (trailed == Trailed::There).then(|| table.game.shown(Seat::Spectator))
+        } else {
+            latest
+        };
         let slow_ticks = table.entry.ticks_per_second;
         for id in table.receivers.clone() {
             let Some(connection) = self.connections.get_mut(id) else { continue };
+            let is_watching = connection.phase == Phase::Watching;
+            let tick = if is_watching { watched } else { latest };
+            let Some(tick) = tick.filter(|tick| *tick > connection.flow.last_sent()) else { continue };
             let stalled = connection.flow.stalled(now);
             if stalled >= self.limits.stalled_after {
                 self.close(now, id, close::STALLED, "no snapshot was acknowledged for too long");
                 continue;
             }
-            let is_watching = connection.phase == Phase::Watching;
             connection.rate = if connection.is_hidden
                 || stalled >= self.limits.slow_after
                 || (is_watching && rung >= Rung::SlowSpectators)

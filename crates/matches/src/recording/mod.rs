@@ -17,3 +17,4 @@ pub use replay::{Fault, Keyframe, Replay};
 pub(crate) use verify::{Guarded, Replayed};
 pub use verify::{Progress, Report, verify};
 pub use writer::Writer;
+pub(crate) use writer::{Bookmark, NextRecord};

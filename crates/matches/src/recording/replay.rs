@@ -152,6 +152,16 @@ impl<G: Game> Replay<G> {
         self.game.tick().saturating_add(1)
     }
 
+    /// The game, to prepare what its snapshots share.
+    pub(crate) fn game_mut(&mut self) -> &mut G {
+        &mut self.game
+    }
+
+    /// A keyframe was passed: as far as the log knows, nobody has done anything before it.
+    pub(crate) fn forget_commands(&mut self) {
+        self.places.iter_mut().flatten().for_each(|(_, last)| *last = G::Command::default());
+    }
+
     /// Who has a place, in the order of slots.
     pub fn places(&self) -> impl Iterator<Item = (Slot, &Profile)> {
         let taken = self.places.iter().enumerate();

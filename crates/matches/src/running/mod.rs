@@ -4,6 +4,7 @@
 //! trusted any more, and the match is restored from its own log: see `restore`.
 
 mod restore;
+mod trailing;
 
 use crate::game::{Game, Input, Outcome, Profile, Refusal, Seat, Setup, Slot};
 use crate::ids::MatchId;
@@ -14,6 +15,8 @@ use restore::Restoring;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+pub(crate) use trailing::Trailed;
+use trailing::Trailing;
 
 /// What of a match is logged, and how often it may fail.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +27,8 @@ pub(crate) struct Policy {
     pub(crate) hash_ticks: u32,
     pub(crate) failures_max: u32,
     pub(crate) failures_window_ticks: u32,
+    /// By how many ticks spectators see the match late. Less than `keyframe_ticks`, as the log in memory goes no further back.
+    pub(crate) delay_ticks: u32,
 }
 
 /// Why somebody did not get a place.
@@ -52,6 +57,13 @@ pub(crate) enum Advanced {
 pub(crate) trait Match {
     /// The latest tick.
     fn tick(&self) -> u32;
+    /// The tick that a receiver in this seat is shown: the latest, or an earlier one for spectators.
+    fn shown(&self, seat: Seat) -> u32;
+    /// Whether receivers in this seat are shown an earlier tick, from a game of their own.
+    fn is_late(&self, seat: Seat) -> bool;
+    /// Brings what spectators see to the tick that they are to see, for about `budget`. Call it once after each tick, and on
+    /// in the same rhythm after the match `is_over`, until they have seen its end.
+    fn trail(&mut self, is_over: bool, clock: &dyn Fn() -> Duration, budget: Duration) -> Trailed;
     /// Whether places may be given and taken, and snapshots be made: neither restoring nor broken.
     fn is_well(&self) -> bool;
     /// How often the game failed since this was asked last.
@@ -128,6 +140,11 @@ pub(crate) struct Running<G: Game> {
     failures: VecDeque<u32>,
     failures_untold: u32,
     outcome: Option<Outcome>,
+    /// What spectators look at, while there are any and they see the match late.
+    trailing: Option<Trailing<G>>,
+    has_trailing_failed: bool,
+    /// How many ticks spectators are behind now: less than the policy says once the match is over.
+    lag_ticks: u32,
 }
 
 /// Calls the game. `None` if it panicked.
@@ -161,6 +178,9 @@ impl<G: Game> Running<G> {
             failures: VecDeque::new(),
             failures_untold: 0,
             outcome: None,
+            trailing: None,
+            has_trailing_failed: false,
+            lag_ticks: policy.delay_ticks,
         }
     }
 
@@ -218,6 +238,18 @@ impl<G: Game> Match for Running<G> {
         self.tick
     }
 
+    fn shown(&self, seat: Seat) -> u32 {
+        self.tick_for(seat)
+    }
+
+    fn is_late(&self, seat: Seat) -> bool {
+        seat == Seat::Spectator && self.policy.delay_ticks > 0
+    }
+
+    fn trail(&mut self, is_over: bool, clock: &dyn Fn() -> Duration, budget: Duration) -> Trailed {
+        self.trail_some(is_over, clock, budget)
+    }
+
     fn is_well(&self) -> bool {
         matches!(self.health, Health::Well)
     }
@@ -273,8 +305,9 @@ impl<G: Game> Match for Running<G> {
         if self.receivers.len() <= key {
             self.receivers.resize_with(key + 1, || None);
         }
-        let view = if self.is_well() { guard(|| self.game.view(seat)) } else { None };
-        let has_failed = view.is_none() && self.is_well();
+        let is_live = self.is_well() && !self.is_late(seat);
+        let view = if is_live { guard(|| self.game.view(seat)) } else { None };
+        let has_failed = view.is_none() && is_live;
         self.receivers[key] = Some(Receiver { seat, view, watched: Box::default() });
         if has_failed {
             self.fail();
@@ -290,6 +323,11 @@ impl<G: Game> Match for Running<G> {
     fn watch(&mut self, key: usize, what: &[u8]) {
         let Some(Some(receiver)) = self.receivers.get_mut(key) else { return };
         receiver.watched = what.into();
+        let seat = receiver.seat;
+        if self.is_late(seat) {
+            return self.watch_late(key);
+        }
+        let Some(Some(receiver)) = self.receivers.get_mut(key) else { return };
         let Some(view) = &mut receiver.view else { return };
         if matches!(self.health, Health::Well) && guard(|| self.game.watch(view, what)).is_none() {
             self.fail();
@@ -352,6 +390,10 @@ impl<G: Game> Match for Running<G> {
     }
 
     fn snapshot(&mut self, key: usize, rate: crate::game::Rate, out: &mut Vec<u8>) -> bool {
+        let seat = self.receivers.get(key).and_then(Option::as_ref).map(|receiver| receiver.seat);
+        if seat.is_some_and(|seat| self.is_late(seat)) {
+            return self.late_snapshot(key, rate, out);
+        }
         if !self.is_well() {
             return false;
         }

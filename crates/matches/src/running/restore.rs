@@ -3,8 +3,8 @@
 //! It is replayed in pieces between the ticks of other matches, so that one broken match does not delay the rest. If
 //! the tick that failed fails once more, what players did in it is dropped; if it fails even so, the match is given up.
 
-use super::{Advanced, Health, Running, guard};
-use crate::game::Game;
+use super::{Advanced, Health, Match, Running, guard};
+use crate::game::{Game, Seat};
 use crate::recording::{Fault, Records, Replay};
 use std::time::Duration;
 
@@ -78,14 +78,10 @@ impl<G: Game> Running<G> {
             return Advanced::Restored;
         };
         self.game = restoring.replay.into_game();
-        for receiver in self.receivers.iter_mut().flatten() {
-            let view = guard(|| {
-                let mut view = self.game.view(receiver.seat);
-                if !receiver.watched.is_empty() {
-                    self.game.watch(&mut view, &receiver.watched);
-                }
-                view
-            });
+        let has_late = self.is_late(Seat::Spectator);
+        let receivers = self.receivers.iter_mut().flatten();
+        for receiver in receivers.filter(|receiver| !(has_late && receiver.seat == Seat::Spectator)) {
+            let view = guard(|| receiver.look_at(&self.game));
             if view.is_none() {
                 return self.fail();
             }

@@ -15,7 +15,15 @@ fn m1_bots_play_it_in_the_runtime_until_somebody_wins_and_its_recording_verifies
     let mut host = Host::new(registry(), Limits::default(), Box::new(Duration::default), 9);
     let setup = Setup { seed: 1, players_max: Classic::PLAYERS_MAX, options: Box::default() };
     let game = Classic::NAME.into();
-    let spec = Spec { game, setup, fill_to: 5, invited: vec![], sleeps: false, is_recorded: true };
+    let spec = Spec {
+        game,
+        setup,
+        fill_to: 5,
+        invited: vec![],
+        sleeps: false,
+        is_recorded: true,
+        spectator_delay: None,
+    };
     host.create(Duration::ZERO, MatchId::new("m").unwrap(), spec).unwrap();
     let (mut record, mut ends): (Vec<u8>, Vec<Ended>) = Default::default();
     while ends.is_empty() {

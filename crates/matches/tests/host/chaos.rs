@@ -150,7 +150,7 @@ proptest! {
         let mut world = World::with(limits);
         let options = if end == 0 { Vec::new() } else { end.to_le_bytes().to_vec() };
         let setup = Setup { seed: 9, players_max: 5, options: options.into() };
-        let spec = Spec { game: "walk".into(), setup, fill_to: 3, invited: vec![], sleeps, is_recorded: true };
+        let spec = Spec { game: "walk".into(), setup, fill_to: 3, invited: vec![], sleeps, is_recorded: true, spectator_delay: None };
         world.create_as("m", spec);
         let mut opened = Vec::new();
         for event in &events {

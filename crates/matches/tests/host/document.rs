@@ -58,6 +58,7 @@ fn every_limit_is_the_one_in_force() {
     assert_eq!(cell("time for which a place is kept"), format!("{} s", limits.place_kept.as_secs()));
     assert_eq!(cell("connections of a match"), written(limits.connections_per_match_max as u64));
     assert_eq!(cell("players and spectators taken in"), limits.joins_per_tick_max.to_string());
+    assert_eq!(cell("delay of spectators"), format!("{} s", limits.spectator_delay.as_secs()));
     let sentences = [
         format!("up to {REPEATED_TICKS_MAX} times"),
         format!("plus {} ticks, at most {}", limits.window_ticks_min, limits.window_ticks_max),

@@ -71,6 +71,7 @@ fn names_and_setups_are_checked() {
         invited: vec![],
         sleeps: true,
         is_recorded: false,
+        spectator_delay: None,
     };
     let mut create = |id: &str, spec| world.host.create(world.now, MatchId::new(id).unwrap(), spec);
     assert_eq!(create("m", spec("walk", 4, &[])), Err(CreateError::Taken));

@@ -85,6 +85,7 @@ impl World {
             invited: vec![],
             sleeps: false,
             is_recorded: true,
+            spectator_delay: None,
         };
         host.create(Duration::ZERO, id.clone(), spec).unwrap();
         let shooter = host.open(Duration::ZERO, &id, [1; 16]).unwrap();

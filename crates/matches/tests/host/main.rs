@@ -13,6 +13,7 @@ mod document;
 mod endings;
 mod inputs;
 mod lag;
+mod late;
 mod overload;
 mod places;
 mod queue;

@@ -77,8 +77,15 @@ fn a_loaded_worker_takes_no_more_matches_and_then_no_more_players() {
     cost(25);
     world.run(Duration::from_secs(4));
     let setup = Setup { seed: 1, players_max: 2, options: Box::default() };
-    let spec =
-        Spec { game: "walk".into(), setup, fill_to: 0, invited: vec![], sleeps: false, is_recorded: false };
+    let spec = Spec {
+        game: "walk".into(),
+        setup,
+        fill_to: 0,
+        invited: vec![],
+        sleeps: false,
+        is_recorded: false,
+        spectator_delay: Some(Duration::ZERO),
+    };
     let refused = world.host.create(world.now, MatchId::new("m1").unwrap(), spec);
     assert_eq!(refused, Err(CreateError::Overloaded));
     cost(29);

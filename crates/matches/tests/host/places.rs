@@ -18,6 +18,7 @@ fn spec(players_max: u16) -> Spec {
         invited: Vec::new(),
         sleeps: false,
         is_recorded: true,
+        spectator_delay: None,
     }
 }
 

@@ -23,8 +23,15 @@ fn recorded(seed: u64) -> Vec<u8> {
     let limits = Limits { keyframe_ticks: 40, chunk_ticks: 7, hash_ticks: 3, ..Limits::default() };
     let mut world = World::with(limits);
     let setup = Setup { seed, players_max: 6, options: 100_u32.to_le_bytes().into() };
-    let spec =
-        Spec { game: "walk".into(), setup, fill_to: 3, invited: vec![], sleeps: false, is_recorded: true };
+    let spec = Spec {
+        game: "walk".into(),
+        setup,
+        fill_to: 3,
+        invited: vec![],
+        sleeps: false,
+        is_recorded: true,
+        spectator_delay: None,
+    };
     world.create_as("m", spec);
     let mut chance = seed;
     let mut next_chance = |below: u64| {

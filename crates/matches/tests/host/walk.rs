@@ -238,6 +238,10 @@ impl Game for Walk {
             out.extend_from_slice(&walker.presses.to_le_bytes());
             out.extend_from_slice(&walker.path.to_le_bytes());
             out.push(walker.rewind_max);
+        } else {
+            // Whoever watches sees how far all have walked together.
+            let path: u64 = self.walkers.iter().map(|walker| walker.path).sum();
+            out.extend_from_slice(&path.to_le_bytes());
         }
     }
 

@@ -136,6 +136,7 @@ impl World {
             invited: Vec::new(),
             sleeps: false,
             is_recorded: true,
+            spectator_delay: Some(Duration::ZERO),
         };
         self.create_as(id, spec);
     }

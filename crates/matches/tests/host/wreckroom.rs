@@ -45,7 +45,15 @@ impl World {
         let mut world = Self { host, now: Duration::ZERO, players: BTreeMap::new(), record: Vec::new() };
         let setup = Setup { seed: 77, players_max: 32, options: Box::default() };
         let game = Wreckroom::NAME.into();
-        let spec = Spec { game, setup, fill_to: bots, invited: vec![], sleeps: false, is_recorded: true };
+        let spec = Spec {
+            game,
+            setup,
+            fill_to: bots,
+            invited: vec![],
+            sleeps: false,
+            is_recorded: true,
+            spectator_delay: None,
+        };
         world.host.create(world.now, MatchId::new("m").unwrap(), spec).unwrap();
         world
     }

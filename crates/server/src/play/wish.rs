@@ -13,6 +13,9 @@ use tokio::sync::oneshot;
 
 /// Letters of an id. There are 32, so each is five bits.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// How late spectators may see a match at most, if whoever makes it says how late, in seconds. The log in memory goes back
+/// for ten.
+const DELAY_SECONDS_MAX: u8 = 9;
 /// Length of an id: 100 bits, which nobody guesses.
 const ID_LETTERS: usize = 20;
 
@@ -26,6 +29,8 @@ pub(super) struct Wish {
     pub(super) minutes: u16,
     pub(super) teams: u8,
     pub(super) is_private: bool,
+    /// How late spectators see the match, in seconds; `None` as the node has it.
+    pub(super) delay: Option<u8>,
 }
 
 impl Wish {
@@ -38,10 +43,11 @@ impl Wish {
             minutes: config.minutes,
             teams: 0,
             is_private: false,
+            delay: None,
         }
     }
 
-    /// Reads `game=wreckroom&places=32&bots=12&minutes=5&teams=0&private=1`, each of which may be left out. The error is a
+    /// Reads `game=wreckroom&places=32&bots=12&minutes=5&teams=0&private=1&delay=0`, each of which may be left out. The error is a
     /// sentence.
     pub(super) fn read(query: &str, config: &PlayConfig) -> Result<Self, String> {
         let mut wish = Self::usual(config);
@@ -54,6 +60,7 @@ impl Wish {
                 "bots" => wish.bots = number()?,
                 "minutes" => wish.minutes = number()?,
                 "teams" => wish.teams = number()?.try_into().unwrap_or(u8::MAX),
+                "delay" => wish.delay = Some(number()?.try_into().unwrap_or(u8::MAX)),
                 "private" => wish.is_private = !matches!(value, "0" | "false"),
                 // What later versions know is ignored by earlier ones.
                 _ => {}
@@ -67,6 +74,13 @@ impl Wish {
         }
         if wish.teams == 1 || wish.teams > arena::TEAMS_MAX {
             return Err(format!("teams must be 0, or 2 to {}", arena::TEAMS_MAX));
+        }
+        let usual = config.limits.spectator_delay.as_secs() as u8;
+        // In a match that anybody can watch, nobody may see through the walls what happens now.
+        let least = if wish.is_private { 0 } else { usual };
+        let most = DELAY_SECONDS_MAX.max(usual);
+        if wish.delay.is_some_and(|delay| !(least..=most).contains(&delay)) {
+            return Err(format!("delay must be {usual} to {most} seconds, or from 0 on in a private match"));
         }
         Ok(wish)
     }
@@ -124,6 +138,7 @@ pub(super) fn order(
         invited: Vec::new(),
         sleeps: true,
         is_recorded: play.recorder.is_some(),
+        spectator_delay: wish.delay.map(|seconds| Duration::from_secs(seconds.into())),
     };
     let worker = play.directory.place(net::now(), id, plan).map_err(|no_place| match no_place {
         NoPlace::Full => NotOrdered::No(CreateError::Full),
@@ -198,6 +213,8 @@ mod tests {
         let wish = read("game=chess&places=2&bots=0&minutes=60&teams=5&private=1").unwrap();
         assert_eq!((&*wish.game, wish.places, wish.bots), ("chess", 2, 0));
         assert_eq!((wish.minutes, wish.teams, wish.is_private), (60, 5, true));
+        assert_eq!(read("private=1&delay=0").unwrap().delay, Some(0));
+        assert_eq!(read("delay=5").unwrap().delay, Some(5));
     }
 
     #[test]
@@ -209,6 +226,8 @@ mod tests {
             ("minutes=0", "minutes"),
             ("minutes=61", "minutes"),
             ("teams=1", "teams"),
+            ("delay=0", "delay"),
+            ("delay=10&private=1", "delay"),
             ("teams=300", "teams"),
         ] {
             assert!(read(query).unwrap_err().contains(word), "{query}");
