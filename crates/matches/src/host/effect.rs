@@ -106,6 +106,10 @@ pub struct Participant {
     pub name: Box<str>,
 }
 
+/// People who left and are remembered, for each place of the match. Those who left first are forgotten first: a match of 256
+/// places has then 1,024 people at most, players included.
+pub const LEFT_PER_PLACE_MAX: usize = 3;
+
 /// What is known when a match has ended. There is exactly one for each match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
@@ -117,6 +121,9 @@ pub struct Ended {
     pub outcome: Option<Outcome>,
     /// Who had the places at the end, in the order of slots.
     pub participants: Vec<Participant>,
+    /// People who gave their places up before the end, or lost them, and did not come back; each with the place that it had,
+    /// in the order in which they left. At most [`LEFT_PER_PLACE_MAX`] for each place, the latest.
+    pub left: Vec<Participant>,
     /// The last tick.
     pub tick: u32,
 }
@@ -132,6 +139,8 @@ pub enum Effect {
         token: Box<str>,
         /// The name, 0 to 32 bytes.
         name: Box<str>,
+        /// Whether it only wants to watch, and so takes no seat.
+        spectates: bool,
     },
     /// Call [`Host::transmit`](super::Host::transmit) for this connection soon.
     Wake(ConnectionId),

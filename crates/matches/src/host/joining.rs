@@ -55,7 +55,7 @@ impl Host {
             return;
         }
         table.game.leave(slot);
-        table.places[usize::from(slot)] = None;
+        table.vacate(slot);
         table.place_changed(slot);
         self.tell_roster(of);
     }
@@ -189,7 +189,7 @@ impl Host {
 
     fn occupy(&mut self, of: MatchKey, slot: Slot, place: Place) {
         if let Some(table) = &mut self.tables[of] {
-            table.places[usize::from(slot)] = Some(place);
+            table.occupy(slot, place);
             table.place_changed(slot);
             self.tell_roster(of);
         }

@@ -72,7 +72,8 @@ mod table;
 mod ticking;
 
 pub use effect::{
-    AuthError, Clock, CreateError, Effect, Ended, Ending, Identity, OpenError, Participant, Sink, Spec,
+    AuthError, Clock, CreateError, Effect, Ended, Ending, Identity, LEFT_PER_PLACE_MAX, OpenError,
+    Participant, Sink, Spec,
 };
 pub use histogram::{BOUNDS_MICROS, Histogram};
 pub use limits::Limits;
@@ -470,6 +471,7 @@ impl Host {
             ending,
             outcome,
             participants: table.participants(),
+            left: std::mem::take(&mut table.left).into(),
             tick: table.game.tick(),
         };
         let id = table.id.clone();

@@ -104,6 +104,7 @@ impl Host {
             connection: id,
             token: hello.token.into(),
             name: hello.name.into(),
+            spectates: hello.spectates,
         });
     }
 

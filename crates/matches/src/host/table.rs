@@ -2,7 +2,7 @@
 
 use super::beat::Beat;
 use super::costs::{Distribution, Recent, TickCost};
-use super::effect::{Participant, Spec};
+use super::effect::{LEFT_PER_PLACE_MAX, Participant, Spec};
 use super::stats::MatchInfo;
 use crate::game::{Profile, Slot};
 use crate::ids::{ConnectionId, MatchId};
@@ -59,6 +59,8 @@ pub(super) struct Table {
     pub(super) entry: Entry,
     pub(super) game: Box<dyn Match>,
     pub(super) places: Vec<Option<Place>>,
+    /// People who had places and are not in one any more, those who left first in front.
+    pub(super) left: VecDeque<Participant>,
     /// Connections that were opened and not closed yet.
     pub(super) connections: usize,
     /// Those that want in, in the order in which they came.
@@ -97,6 +99,7 @@ impl Table {
             entry,
             game,
             places,
+            left: VecDeque::new(),
             connections: 0,
             joining: VecDeque::new(),
             receivers: Vec::new(),
@@ -165,6 +168,26 @@ impl Table {
 
     pub(super) fn is_invited(&self, user: &str) -> bool {
         self.spec.invited.is_empty() || self.spec.invited.iter().any(|known| **known == *user)
+    }
+
+    /// Frees a place. Whoever had it is remembered, until it comes back.
+    pub(super) fn vacate(&mut self, slot: Slot) {
+        let place = self.places.get_mut(usize::from(slot)).and_then(Option::take);
+        let Some(Place { user: Some(user), profile, .. }) = place else { return };
+        self.left.push_back(Participant { slot, user: Some(user), name: profile.name });
+        if self.left.len() > LEFT_PER_PLACE_MAX * self.places.len() {
+            self.left.pop_front();
+        }
+    }
+
+    /// Gives a free place to somebody.
+    pub(super) fn occupy(&mut self, slot: Slot, place: Place) {
+        if place.user.is_some() {
+            self.left.retain(|left| left.user != place.user);
+        }
+        if let Some(free) = self.places.get_mut(usize::from(slot)) {
+            *free = Some(place);
+        }
     }
 
     /// A place was taken, changed or freed: everybody will be told.

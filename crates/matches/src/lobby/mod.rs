@@ -44,8 +44,8 @@ mod words;
 pub use limits::{LobbyLimits, Terms};
 pub use rating::{DEVIATION_MIN, Rating, WEIGHT_MAX, after_match};
 pub use words::{
-    Admission, Arrival, Comer, Effect, Finish, Listed, NewMatch, Placement, QUEUE_NAME_BYTES_MAX, QueueName,
-    Refusal, Report, TicketId, TicketStatus, Wish,
+    Admission, Arrival, Comer, Effect, Finish, Foreign, Listed, NewMatch, Placement, QUEUE_NAME_BYTES_MAX,
+    QueueName, Refusal, Report, TicketId, TicketStatus, Wish,
 };
 
 mod node;
@@ -65,7 +65,7 @@ pub type Entropy<'a> = &'a mut dyn FnMut() -> u128;
 /// See the [module](self).
 ///
 /// Methods are of three kinds. **People ask**: [`find`](Self::find), [`cancel`](Self::cancel), [`ticket`](Self::ticket),
-/// [`host`](Self::host), [`reserve`](Self::reserve), [`arrive`](Self::arrive), [`leave`](Self::leave),
+/// [`may_host`](Self::may_host), [`host`](Self::host), [`reserve`](Self::reserve), [`arrive`](Self::arrive), [`leave`](Self::leave),
 /// [`list`](Self::list), [`look`](Self::look). **The node reports**: [`running`](Self::running), [`failed`](Self::failed),
 /// [`ended`](Self::ended), [`recorded`](Self::recorded), [`gone`](Self::gone), [`admit`](Self::admit),
 /// [`watched`](Self::watched), [`adopt`](Self::adopt). **The loop**: after any of them, carry out
@@ -86,6 +86,8 @@ pub struct Lobby {
     /// When those who wait are looked at together; `None` while nobody waits.
     next_round: Option<Duration>,
     effects: VecDeque<Effect>,
+    /// Tickets and matches that the latest round compared with each other.
+    looks: usize,
 }
 
 /// Those who wait for one kind of match, and the matches that may take them.
@@ -96,6 +98,8 @@ struct Queue {
     by_rating: BTreeSet<(i64, TicketId)>,
     /// The same tickets, the oldest first.
     by_age: BTreeSet<TicketId>,
+    /// Where the next round begins, among those who may still wait: the one before did not reach further.
+    next: TicketId,
     /// Users of these tickets.
     users: usize,
     /// Public matches that have not ended.
@@ -154,6 +158,7 @@ impl Lobby {
             terms: Terms { wait_max: terms.wait_max.min(wait_max), ..terms.checked() },
             by_rating: BTreeSet::new(),
             by_age: BTreeSet::new(),
+            next: TicketId(0),
             users: 0,
             open: BTreeSet::new(),
         };
@@ -168,6 +173,7 @@ impl Lobby {
             deadlines: BTreeSet::new(),
             next_round: None,
             effects: VecDeque::new(),
+            looks: 0,
         }
     }
 
@@ -273,13 +279,7 @@ impl Lobby {
             return Err(Refusal::UnknownQueue);
         };
         let fill = fill.unwrap_or(terms.fill).min(terms.seats);
-        let held = self.held.get(&host.user).copied().unwrap_or_default();
-        if held.private >= self.limits.private_per_user_max {
-            return Err(Refusal::TooManyMatches);
-        }
-        if held.reserved >= self.limits.reservations_per_user_max {
-            return Err(Refusal::TooManySeats);
-        }
+        self.may_host(&host.user)?;
         if !self.can_create() {
             return Err(self.busy());
         }
@@ -327,7 +327,7 @@ impl Lobby {
     /// Public matches that run, the fullest first, of one game or of all.
     pub fn list(&self, now: Duration, game: Option<&str>) -> Vec<Listed> {
         let running = self.matches.iter().filter_map(|(id, found)| match found.stage {
-            Stage::Running { worker } if found.host.is_none() => Some((id, found, worker)),
+            Stage::Running { worker } if !found.is_apart => Some((id, found, worker)),
             _ => None,
         });
         let wanted = running.filter(|(_, found, _)| game.is_none_or(|game| *found.queue.game == *game));

@@ -1,9 +1,10 @@
 //! What the node tells the lobby about its matches, and what happens when their time is up.
 
-use super::seats::Stage;
+use super::seats::{Owned, Stage};
 use super::{
-    Admission, Deadline, Effect, Finish, Lobby, MatchId, QueueName, Refusal, Report, TicketId, TicketState,
+    Admission, Deadline, Effect, Finish, Foreign, Lobby, MatchId, Refusal, Report, TicketId, TicketState,
 };
+use chat::ids::UserId;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -34,29 +35,48 @@ impl Lobby {
         }
     }
 
-    /// A match runs that the lobby did not ask for: restored from its log after a restart, or begun by the operator. It is
-    /// public. Does nothing if the id is known.
+    /// A match runs that the lobby did not ask for: restored from its log after a restart, or begun by somebody. Does nothing
+    /// if the id is known.
     ///
     /// # Errors
     ///
-    /// [`UnknownQueue`](Refusal::UnknownQueue), [`Busy`](Refusal::Busy) beyond the number of matches.
-    pub fn adopt(
-        &mut self,
-        now: Duration,
-        id: MatchId,
-        queue: &QueueName,
-        worker: u16,
-    ) -> Result<(), Refusal> {
-        let Some(fill) = self.queues.get(queue).map(|queue| queue.terms.fill) else {
+    /// [`UnknownQueue`](Refusal::UnknownQueue), [`TooManyMatches`](Refusal::TooManyMatches) for the host,
+    /// [`Busy`](Refusal::Busy) beyond the number of matches. Nothing has changed then.
+    pub fn adopt(&mut self, now: Duration, foreign: Foreign) -> Result<(), Refusal> {
+        let Foreign { id, queue, worker, seats, fill, is_apart, host } = foreign;
+        if !self.queues.contains_key(&queue) {
             return Err(Refusal::UnknownQueue);
-        };
+        }
         if self.matches.contains_key(&id) {
             return Ok(());
+        }
+        if let Some(host) = &host {
+            self.may_host(host)?;
         }
         if self.matches.len() >= self.limits.matches_max {
             return Err(self.busy());
         }
-        self.insert_match(now, id, queue, fill, None, Stage::Running { worker });
+        if let Some(host) = &host {
+            self.change_held(host, |held| held.private += 1);
+        }
+        let owned = Owned { host, is_apart };
+        self.insert_match(now, id, &queue, (seats, fill), owned, Stage::Running { worker });
+        Ok(())
+    }
+
+    /// Whether that user may host one more match.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyMatches`](Refusal::TooManyMatches), [`TooManySeats`](Refusal::TooManySeats).
+    pub fn may_host(&self, user: &UserId) -> Result<(), Refusal> {
+        let held = self.held.get(user).copied().unwrap_or_default();
+        if held.private >= self.limits.private_per_user_max {
+            return Err(Refusal::TooManyMatches);
+        }
+        if held.reserved >= self.limits.reservations_per_user_max {
+            return Err(Refusal::TooManySeats);
+        }
         Ok(())
     }
 
@@ -73,7 +93,7 @@ impl Lobby {
         let counts = |finish: &Finish| found.came.get(&finish.user).is_some_and(|came| *came <= half);
         let mut rated: Vec<usize> =
             finishes.iter().enumerate().filter(|(_, finish)| counts(finish)).map(|(i, _)| i).collect();
-        if !queue.terms.rated || found.is_private() || rated.len() < 2 {
+        if !queue.terms.rated || found.is_apart || rated.len() < 2 {
             rated.clear();
         }
         let mut record = None;

@@ -17,62 +17,111 @@ use std::time::Duration;
 /// Waiting tickets that are looked at for one match, for each place in it. More are looked at in the next round.
 const CANDIDATES_PER_SEAT_MAX: usize = 4;
 
+/// Tickets and matches that one round compares, for those who may still wait; about five milliseconds. Whom it does not reach
+/// begins the next round. Who has waited long enough is looked at in any case.
+pub(super) const LOOKS_PER_ROUND_MAX: usize = 20_000;
+
+/// A match that takes a ticket of one user, as a round needs it.
+struct Open {
+    id: MatchId,
+    /// `None` without people: it is anybody's.
+    rating: Option<i64>,
+    free: usize,
+    people: usize,
+}
+
 impl Lobby {
     /// Looks at all who wait.
     pub(super) fn round(&mut self, now: Duration, entropy: Entropy<'_>) {
+        self.looks = 0;
         let names: Vec<QueueName> = self.queues.keys().cloned().collect();
         for name in names {
-            let waiting: Vec<TicketId> = self
-                .queues
-                .get(&name)
-                .map(|queue| queue.by_age.iter().copied().collect())
-                .unwrap_or_default();
-            // Most matches are full or too old; those need no look for each ticket.
-            let mut open = self.open_matches(now, &name);
-            for ticket in waiting {
-                // An older one may have taken it along.
-                if !self.queues.get(&name).is_some_and(|queue| queue.by_age.contains(&ticket)) {
-                    continue;
-                }
-                if let Some(id) = self.match_to_fill(now, ticket, &open) {
-                    self.seat_ticket(now, ticket, &id);
-                } else if let Some(id) = self.begin_match(now, entropy, &name, ticket) {
-                    open.push(id);
-                }
-            }
+            self.round_of(now, entropy, &name);
         }
         if self.queues.values().any(|queue| !queue.by_age.is_empty()) {
             self.next_round = Some(now + self.limits.round);
         }
     }
 
+    fn round_of(&mut self, now: Duration, entropy: Entropy<'_>, name: &QueueName) {
+        let (overdue, others) = self.order_of(now, name);
+        // Most matches are full or too old; those need no look for each ticket.
+        let mut open = self.open_matches(now, name);
+        let can_wait = overdue.len();
+        for (index, ticket) in overdue.into_iter().chain(others).enumerate() {
+            // An older one may have taken it along.
+            if !self.queues.get(name).is_some_and(|queue| queue.by_age.contains(&ticket)) {
+                continue;
+            }
+            if index >= can_wait && self.looks >= LOOKS_PER_ROUND_MAX {
+                self.queues.get_mut(name).into_iter().for_each(|queue| queue.next = ticket);
+                return;
+            }
+            self.looks += open.len();
+            if let Some(at) = self.match_to_fill(now, ticket, &open) {
+                self.seat_ticket(now, ticket, &open[at].id);
+                self.look_again(&mut open[at]);
+            } else if let Some(id) = self.begin_match(now, entropy, name, ticket) {
+                open.extend(self.as_open(&id));
+            }
+        }
+        self.queues.get_mut(name).into_iter().for_each(|queue| queue.next = TicketId(0));
+    }
+
+    /// Those who have waited long enough, the oldest first; and the others, from the one on at which the round before ended.
+    fn order_of(&self, now: Duration, name: &QueueName) -> (Vec<TicketId>, Vec<TicketId>) {
+        let Some(queue) = self.queues.get(name) else { return (Vec::new(), Vec::new()) };
+        let waited = |ticket: &TicketId| {
+            self.tickets
+                .get(ticket)
+                .is_some_and(|value| now.saturating_sub(value.since) >= queue.terms.wait_max)
+        };
+        let (overdue, mut others): (Vec<TicketId>, Vec<TicketId>) =
+            queue.by_age.iter().copied().partition(waited);
+        let first = others.partition_point(|ticket| *ticket < queue.next);
+        others.rotate_left(first);
+        (overdue, others)
+    }
+
     /// Seats a ticket in a match that is there already, if one fits: the fullest, and of those the nearest in rating.
     pub(super) fn fill_running(&mut self, now: Duration, ticket: TicketId) {
         let Some(queue) = self.tickets.get(&ticket).map(|value| value.queue.clone()) else { return };
         let open = self.open_matches(now, &queue);
-        if let Some(id) = self.match_to_fill(now, ticket, &open) {
-            self.seat_ticket(now, ticket, &id);
+        if let Some(at) = self.match_to_fill(now, ticket, &open) {
+            self.seat_ticket(now, ticket, &open[at].id);
         }
     }
 
     /// The matches of a queue that take a ticket of one user.
-    fn open_matches(&self, now: Duration, name: &QueueName) -> Vec<MatchId> {
+    fn open_matches(&self, now: Duration, name: &QueueName) -> Vec<Open> {
         let open = self.queues.get(name).into_iter().flat_map(|queue| &queue.open);
-        open.filter(|id| self.may_fill(now, id, 1)).cloned().collect()
+        open.filter(|id| self.may_fill(now, id, 1)).filter_map(|id| self.as_open(id)).collect()
     }
 
-    fn match_to_fill(&self, now: Duration, ticket: TicketId, open: &[MatchId]) -> Option<MatchId> {
+    fn as_open(&self, id: &MatchId) -> Option<Open> {
+        let found = self.matches.get(id)?;
+        let (rating, free, people) = (found.rating(), found.free(), found.seats.len());
+        Some(Open { id: id.clone(), rating, free, people })
+    }
+
+    /// Somebody has a seat there now.
+    fn look_again(&self, open: &mut Open) {
+        if let Some(now) = self.as_open(&open.id) {
+            *open = now;
+        }
+    }
+
+    /// Which of these a ticket fits into best.
+    fn match_to_fill(&self, now: Duration, ticket: TicketId, open: &[Open]) -> Option<usize> {
         let value = self.tickets.get(&ticket)?;
         let queue = self.queues.get(&value.queue)?;
         let window = queue.terms.window_after(now.saturating_sub(value.since)) * 1000.0;
-        let fits = open.iter().filter_map(|id| {
-            let found = self.matches.get(id)?;
-            // A match without people is anybody's.
-            let distance = found.rating().map_or(0, |rating| rating.abs_diff(value.rating));
-            let near = distance as f64 <= window && self.may_fill(now, id, value.party.len());
-            near.then_some((Reverse(found.seats.len()), distance, id))
+        let fits = open.iter().enumerate().filter_map(|(at, one)| {
+            let distance = one.rating.map_or(0, |rating| rating.abs_diff(value.rating));
+            let near = distance as f64 <= window && one.free >= value.party.len();
+            near.then_some((Reverse(one.people), distance, &one.id, at))
         });
-        fits.min().map(|(.., id)| id.clone())
+        fits.min().map(|(.., at)| at)
     }
 
     /// Begins a match for a ticket and those who go with it, if there are enough or it has waited long enough.
@@ -90,7 +139,8 @@ impl Lobby {
         let value = self.tickets.get(&ticket)?;
         let overdue = now.saturating_sub(value.since) >= queue.terms.wait_max;
         let (fill, people_min) = (queue.terms.fill, usize::from(queue.terms.people_min));
-        let (group, users) = self.neighbours(now, name, ticket);
+        let (group, users, looks) = self.neighbours(now, name, ticket);
+        self.looks += looks;
         if users < people_min && !overdue {
             return None;
         }
@@ -103,16 +153,17 @@ impl Lobby {
     }
 
     /// The ticket and those nearest to it who accept it and whom it accepts, as many as fit into a match, and how many
-    /// users that are.
-    fn neighbours(&self, now: Duration, name: &QueueName, ticket: TicketId) -> (Vec<TicketId>, usize) {
+    /// users that are; and how many were looked at.
+    fn neighbours(&self, now: Duration, name: &QueueName, ticket: TicketId) -> (Vec<TicketId>, usize, usize) {
         let (Some(queue), Some(own)) = (self.queues.get(name), self.tickets.get(&ticket)) else {
-            return (Vec::new(), 0);
+            return (Vec::new(), 0, 0);
         };
         let seats = usize::from(queue.terms.seats);
         let window = queue.terms.window_after(now.saturating_sub(own.since)) * 1000.0;
-        let (mut group, mut users) = (vec![ticket], own.party.len());
+        let (mut group, mut users, mut looks) = (vec![ticket], own.party.len(), 0);
         let around = around(&queue.by_rating, (own.rating, ticket));
         for (distance, other) in around.take(CANDIDATES_PER_SEAT_MAX * seats) {
+            looks += 1;
             if users >= seats || distance as f64 > window {
                 break;
             }
@@ -123,7 +174,7 @@ impl Lobby {
                 group.push(other);
             }
         }
-        (group, users)
+        (group, users, looks)
     }
 }
 

@@ -30,8 +30,10 @@ pub(super) struct Match {
     pub(super) places: u16,
     /// Up to how many places bots take.
     fill: u16,
-    /// Who hosts it, if it is private.
+    /// Who hosts it, if it is private and that is known.
     pub(super) host: Option<UserId>,
+    /// In no list, filled by no ticket, and not rated.
+    pub(super) is_apart: bool,
     pub(super) since: Duration,
     pub(super) seats: BTreeMap<UserId, Seat>,
     /// The sum of the ratings of those in `seats`, in thousandths of a point.
@@ -45,6 +47,12 @@ pub(super) struct Match {
     pub(super) empty_since: Option<Duration>,
     /// Whether nothing is left of it on its worker.
     pub(super) gone: bool,
+}
+
+/// Whose a match is.
+pub(super) struct Owned {
+    pub(super) host: Option<UserId>,
+    pub(super) is_apart: bool,
 }
 
 /// Where a match is in its life.
@@ -83,7 +91,7 @@ pub(super) enum SeatState {
 }
 
 impl Match {
-    fn free(&self) -> usize {
+    pub(super) fn free(&self) -> usize {
         usize::from(self.places).saturating_sub(self.seats.len())
     }
 
@@ -101,10 +109,6 @@ impl Match {
     /// Whether a seat is reserved for that user, who has not come yet.
     pub(super) fn waits_for(&self, user: &UserId) -> bool {
         self.seats.get(user).is_some_and(|seat| seat.state != SeatState::Taken)
-    }
-
-    pub(super) fn is_private(&self) -> bool {
-        self.host.is_some()
     }
 
     pub(super) fn listed(&self, now: Duration, id: &MatchId, worker: u16) -> Listed {
@@ -143,7 +147,9 @@ impl Lobby {
         let id = ids.find(|id| !self.matches.contains_key(id))?;
         let until = now + self.limits.creation_max;
         self.deadlines.insert((until, Deadline::Creation(id.clone())));
-        self.insert_match(now, id.clone(), queue, fill, host, Stage::Creating { until });
+        let seats = self.queues.get(queue)?.terms.seats;
+        let owned = Owned { is_apart: host.is_some(), host };
+        self.insert_match(now, id.clone(), queue, (seats, fill), owned, Stage::Creating { until });
         Some(id)
     }
 
@@ -152,20 +158,22 @@ impl Lobby {
         now: Duration,
         id: MatchId,
         queue: &QueueName,
-        fill: u16,
-        host: Option<UserId>,
+        (places, fill): (u16, u16),
+        owned: Owned,
         stage: Stage,
     ) {
         let Some(of_queue) = self.queues.get_mut(queue) else { return };
-        if host.is_none() {
+        let Owned { host, is_apart } = owned;
+        if !is_apart {
             of_queue.open.insert(id.clone());
         }
         let value = Match {
             queue: queue.clone(),
             stage,
-            places: of_queue.terms.seats,
+            places,
             fill,
             host,
+            is_apart,
             since: now,
             seats: BTreeMap::new(),
             ratings: 0,
@@ -188,7 +196,7 @@ impl Lobby {
             seed,
             seats: found.places,
             fill: found.fill,
-            private: found.is_private(),
+            private: found.is_apart,
         }));
     }
 

@@ -1,5 +1,6 @@
 //! What always holds, whatever people and the node do: checked after each step of thousands of random histories.
 
+mod crowd;
 mod invariants;
 mod model;
 
@@ -45,7 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => some().prop_map(|id| Step::Gone { id }),
         1 => (0..2u8, 0..3u8).prop_map(|(worker, admission)| Step::Admit { worker, admission }),
         1 => (some(), 0..3u8).prop_map(|(id, spectators)| Step::Watched { id, spectators }),
-        1 => (0..4u8).prop_map(|queue| Step::Adopt { queue }),
+        1 => (0..6u8).prop_map(|queue| Step::Adopt { queue }),
         6 => (0..3000u16).prop_map(|ms| Step::Wait { ms }),
     ]
 }

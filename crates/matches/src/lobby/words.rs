@@ -210,6 +210,26 @@ pub struct NewMatch {
     pub private: bool,
 }
 
+/// A match that runs and that the lobby did not ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreign {
+    /// Its id.
+    pub id: MatchId,
+    /// Which game and mode.
+    pub queue: QueueName,
+    /// The worker that has it.
+    pub worker: u16,
+    /// Places for players.
+    pub seats: u16,
+    /// Bots fill it up to so many players.
+    pub fill: u16,
+    /// Whether it is apart from the others: in no list, filled by no ticket, and not rated, as its terms are its own or only those
+    /// know of it who have the link.
+    pub is_apart: bool,
+    /// Who made it and counts as its host, if that is known.
+    pub host: Option<UserId>,
+}
+
 /// How a match ended for somebody who played in it. Bots are not reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finish {
@@ -224,8 +244,9 @@ pub struct Finish {
 }
 
 impl Finish {
-    /// The people of a match that is over by its rules, the best first, as the host reports it. Nobody for a match that
-    /// ended otherwise: it has no result.
+    /// The people of a match that is over by its rules, the best first, as the host reports it. Those who left before the
+    /// end and did not come back share the last rank, so that nobody saves a rating by leaving. Nobody for a match that ended
+    /// otherwise: it has no result.
     pub fn all(ended: &Ended) -> Vec<Self> {
         let Some(outcome) = &ended.outcome else { return Vec::new() };
         let finish = |ranked: &crate::game::Ranked| {
@@ -233,7 +254,12 @@ impl Finish {
             let user = UserId::new(whose.user.as_deref()?).ok()?;
             Some(Self { user, name: (&*whose.name).into(), rank: ranked.rank, points: ranked.points })
         };
-        outcome.ranking.iter().filter_map(finish).collect()
+        let last = outcome.ranking.iter().map(|ranked| ranked.rank).max().unwrap_or(0).saturating_add(1);
+        let left = ended.left.iter().filter_map(|one| {
+            let user = UserId::new(one.user.as_deref()?).ok()?;
+            Some(Self { user, name: (&*one.name).into(), rank: last, points: 0 })
+        });
+        outcome.ranking.iter().filter_map(finish).chain(left).collect()
     }
 }
 

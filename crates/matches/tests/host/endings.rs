@@ -3,8 +3,10 @@
 use crate::walk::Step;
 use crate::world::World;
 use matches::game::Ranked;
-use matches::host::{Ending, OpenError};
+use matches::host::{Ending, LEFT_PER_PLACE_MAX, OpenError};
 use matches::ids::MatchId;
+use matches::lobby::Finish;
+use matches::wire::{ClientMessage, Hello};
 use std::time::Duration;
 
 const PRESS: Step = Step { dx: 1, presses: 1, rewind: 0 };
@@ -41,6 +43,65 @@ fn m10_a_match_has_one_outcome_and_tells_it_to_all() {
     );
     assert_eq!((world.host.stats().matches, world.host.stats().connections), (0, 0));
     assert_eq!(world.host.poll_timeout(), None, "nothing is left to do");
+}
+
+#[test]
+fn who_leaves_before_the_end_and_does_not_return_is_last_and_who_returns_is_not() {
+    let mut world = World::new();
+    world.create("m", 4, 1500);
+    let named = |name| Hello { name, token: name, ..Hello::default() };
+    let players = ["ann", "bob", "cat", "dan"].map(|name| world.join_as("m", &named(name)));
+    world.run_ticks(3);
+    // Bob has the most points when he leaves, Cat's connection is lost for good, and Dan leaves and comes back.
+    let next = world.tick("m") + 1;
+    world.act(players[1], next, &[PRESS; 5]);
+    world.act(players[3], next, &[PRESS; 2]);
+    world.run_ticks(10);
+    world.say(players[1], &ClientMessage::Leave);
+    world.say(players[3], &ClientMessage::Leave);
+    world.lose(players[2]);
+    world.run_ticks(5);
+    world.join_as("m", &named("dan"));
+    world.run(Duration::from_secs(60));
+    let ended = &world.ended[0].1;
+    let left: Vec<_> = ended.left.iter().filter_map(|one| one.user.as_deref()).collect();
+    assert_eq!(left, ["bob", "cat"]);
+    let finishes = Finish::all(ended);
+    let ranks: Vec<_> =
+        finishes.iter().map(|finish| (finish.user.as_str(), finish.rank, finish.points)).collect();
+    assert_eq!(ranks.len(), 4, "{ranks:?}");
+    assert_eq!(ranks[2..], [("bob", 3, 0), ("cat", 3, 0)]);
+}
+
+#[test]
+fn people_who_come_and_go_all_the_time_are_remembered_within_a_bound() {
+    let mut world = World::new();
+    world.create("m", 2, 900);
+    for number in 0..20 {
+        let name = format!("u{number}");
+        let player = world.join_as("m", &Hello { name: &name, token: &name, ..Hello::default() });
+        world.run_ticks(3);
+        world.say(player, &ClientMessage::Leave);
+        world.run_ticks(3);
+    }
+    world.run(Duration::from_secs(40));
+    let left = &world.ended[0].1.left;
+    assert_eq!(left.len(), 2 * LEFT_PER_PLACE_MAX);
+    assert_eq!(left.last().unwrap().user.as_deref(), Some("u19"), "the latest");
+}
+
+#[test]
+fn a_match_that_is_broken_or_closed_costs_nobody_a_rating() {
+    let mut world = World::new();
+    world.create("m", 4, 0);
+    let ann = world.join("m");
+    world.join("m");
+    world.run_ticks(5);
+    world.say(ann, &ClientMessage::Leave);
+    world.run_ticks(5);
+    world.host.close_match(world.now, &MatchId::new("m").unwrap());
+    world.carry_out();
+    assert_eq!(Finish::all(&world.ended[0].1), []);
 }
 
 #[test]

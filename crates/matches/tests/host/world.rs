@@ -237,7 +237,7 @@ impl World {
     pub(crate) fn carry_out(&mut self) {
         while let Some(effect) = self.host.poll_effect() {
             match effect {
-                Effect::Authenticate { connection, token, name } => {
+                Effect::Authenticate { connection, token, name, .. } => {
                     let identity = match &*token {
                         "" => Ok(Identity { user: format!("guest-{connection:x}").into(), name }),
                         "bad" => Err(AuthError::Unauthorized("no such token")),

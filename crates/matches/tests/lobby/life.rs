@@ -1,6 +1,6 @@
 //! The life of a match: asked for, running, ended, gone; and its result, once (m10).
 
-use crate::rig::{Rig, comer, finish, ms, queue, terms, user};
+use crate::rig::{Rig, comer, finish, foreign, ms, queue, terms, user};
 use matches::game::{Outcome, Ranked};
 use matches::host::{Ended, Ending, Participant};
 use matches::ids::MatchId;
@@ -86,6 +86,7 @@ fn a_result_is_read_from_what_the_host_reports_without_bots() {
             ranking: vec![ranked(2, 1), ranked(0, 2), ranked(1, 3)],
             detail: Box::default(),
         }),
+        left: Vec::new(),
         participants: vec![participant(0, Some("ann")), participant(1, Some("bob")), participant(2, None)],
         tick: 9000,
     };
@@ -178,8 +179,8 @@ fn a_match_that_ends_tells_those_who_did_not_come_yet() {
 fn a_restored_match_is_listed_and_filled_like_any_other() {
     let mut rig = Rig::usual();
     let id = MatchId::new("restored").unwrap();
-    rig.lobby.adopt(rig.now, id.clone(), &queue(), 1).unwrap();
-    rig.lobby.adopt(rig.now, id.clone(), &queue(), 1).unwrap();
+    rig.lobby.adopt(rig.now, foreign(&id, queue())).unwrap();
+    rig.lobby.adopt(rig.now, foreign(&id, queue())).unwrap();
     let list = rig.lobby.list(rig.now, Some("arena"));
     assert_eq!((list.len(), &list[0].id, list[0].worker, list[0].people), (1, &id, 1, 0));
     assert!(rig.lobby.list(rig.now, Some("chess")).is_empty());
@@ -187,7 +188,7 @@ fn a_restored_match_is_listed_and_filled_like_any_other() {
     assert_eq!(rig.placement(ann), Some(id));
     let unknown = QueueName::new("chess", "free");
     let other = MatchId::new("other").unwrap();
-    assert_eq!(rig.lobby.adopt(rig.now, other, &unknown, 1), Err(Refusal::UnknownQueue));
+    assert_eq!(rig.lobby.adopt(rig.now, foreign(&other, unknown)), Err(Refusal::UnknownQueue));
 }
 
 #[test]

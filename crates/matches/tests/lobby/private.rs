@@ -1,8 +1,8 @@
 //! Private matches: only with the link.
 
-use crate::rig::{Rig, comer, finish, ms, queue, user};
+use crate::rig::{Rig, comer, finish, foreign, ms, queue, user};
 use matches::ids::MatchId;
-use matches::lobby::{Arrival, LobbyLimits, Refusal};
+use matches::lobby::{Arrival, Foreign, LobbyLimits, Refusal};
 use std::collections::BTreeSet;
 
 #[test]
@@ -108,4 +108,29 @@ fn without_chance_no_match_begins_and_nothing_hangs() {
     ));
     rig.work();
     assert_eq!(rig.created.len(), 1);
+}
+
+#[test]
+fn a_match_that_somebody_made_apart_has_a_result_without_ratings_and_counts_for_its_host() {
+    let mut rig = Rig::usual();
+    let ids: Vec<MatchId> = (1..=3).map(MatchId::random).collect();
+    let apart = |id| Foreign { is_apart: true, host: Some(user("ann")), seats: 2, ..foreign(id, queue()) };
+    for id in &ids[..LobbyLimits::default().private_per_user_max] {
+        assert_eq!(rig.lobby.may_host(&user("ann")), Ok(()));
+        rig.lobby.adopt(rig.now, apart(id)).unwrap();
+    }
+    assert_eq!(rig.lobby.may_host(&user("ann")), Err(Refusal::TooManyMatches));
+    assert_eq!(rig.lobby.adopt(rig.now, apart(&ids[2])), Err(Refusal::TooManyMatches));
+    assert!(rig.host("ann").is_err(), "both ways of making one count together");
+    assert!(rig.lobby.list(rig.now, None).is_empty());
+    let bob = rig.find("bob", 25.0);
+    assert!(rig.placement(bob).is_none(), "no ticket leads there");
+    for name in ["bob", "cat"] {
+        assert_eq!(rig.lobby.arrive(rig.now, &ids[0], &comer(name, 25.0)), Ok(Arrival::Free));
+    }
+    assert_eq!(rig.lobby.arrive(rig.now, &ids[0], &comer("dan", 25.0)), Err(Refusal::Full), "two seats");
+    rig.lobby.ended(rig.now, &ids[0], vec![finish("bob", 1), finish("cat", 2)]);
+    rig.work();
+    assert_eq!((rig.reports[0].finishes.len(), rig.reports[0].rated.len()), (2, 0));
+    assert_eq!(rig.lobby.may_host(&user("ann")), Ok(()), "it is over");
 }

@@ -3,8 +3,8 @@
 use chat::ids::UserId;
 use matches::ids::MatchId;
 use matches::lobby::{
-    Comer, Effect, Finish, Lobby, LobbyLimits, NewMatch, Placement, QueueName, Rating, Refusal, Report,
-    Terms, TicketId, TicketStatus, Wish,
+    Comer, Effect, Finish, Foreign, Lobby, LobbyLimits, NewMatch, Placement, QueueName, Rating, Refusal,
+    Report, Terms, TicketId, TicketStatus, Wish,
 };
 use std::time::Duration;
 
@@ -155,6 +155,11 @@ impl Rig {
             }
         }
     }
+}
+
+/// A public match on worker 1 that the lobby did not ask for.
+pub(crate) fn foreign(id: &MatchId, queue: QueueName) -> Foreign {
+    Foreign { id: id.clone(), queue, worker: 1, seats: terms().seats, fill: 3, is_apart: false, host: None }
 }
 
 pub(crate) fn finish(id: &str, rank: u16) -> Finish {

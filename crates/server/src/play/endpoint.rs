@@ -71,7 +71,7 @@ impl Endpoint for MatchEndpoint {
                     ws::Message::Binary(bytes) => Up::Binary(bytes.into()),
                     ws::Message::Text(_) => Up::Text,
                 };
-                if pipe.send(message) {
+                if pipe.send(net::now(), message) {
                     worker.tell_owner(pipe);
                 }
                 *is_ready = pipe.has_room();
@@ -124,7 +124,7 @@ impl Endpoint for MatchEndpoint {
 
 /// Gives the client what its host wrote.
 fn write_down(worker: &PlayWorker, pipe: &Arc<Pipe>, out: &mut Outgoing<'_>) {
-    let found = pipe.take_down();
+    let found = pipe.take_down(net::now());
     for message in &found.messages {
         // It fails only after a Close frame, when nothing more is owed.
         let _ = out.send(ws::Message::Binary(message));

@@ -17,8 +17,8 @@ use http::{Response, StatusCode};
 use matches::host::Ended;
 use matches::ids::MatchId;
 use matches::lobby::{
-    Admission, Comer, Effect, Finish, Lobby, LobbyLimits, NewMatch, Placement, QueueName, Rating, Refusal,
-    Report, Terms, TicketId, TicketStatus, after_match,
+    Admission, Comer, Effect, Finish, Foreign, Lobby, LobbyLimits, NewMatch, Placement, QueueName, Rating,
+    Refusal, Report, Terms, TicketId, TicketStatus, after_match,
 };
 use matches::overload::Rung;
 use net::Answer;
@@ -88,13 +88,56 @@ impl Finding {
 
 // === what the node tells ===
 
-/// A match was made without the lobby. If it is as usual, the lobby sends people there, too.
-pub(super) fn adopt(shared: &Arc<Shared>, id: &MatchId, wish: &Wish, worker: u16) {
+/// A match was made without the lobby. If it is as usual, the lobby sends people there, too; else it keeps its seats and its
+/// result, which changes no rating. `host` is who made a private one, if that is known.
+///
+/// # Errors
+///
+/// The host has as many private matches as may be. If the lobby has no room for it, the match is played without.
+pub(super) fn adopt(
+    shared: &Arc<Shared>,
+    id: &MatchId,
+    wish: &Wish,
+    worker: u16,
+    host: Option<UserId>,
+) -> Result<(), Refusal> {
     let usual = Wish { game: wish.game.clone(), ..Wish::usual(&shared.play.config) };
-    if *wish == usual {
-        let queue = QueueName::new(&wish.game, MODE);
-        // If the lobby has no room for it, the match is played without.
-        let _ = with(shared, |lobby| lobby.adopt(net::now(), id.clone(), &queue, worker));
+    let players_max = shared.play.config.games.game(&wish.game).map_or(0, |game| game.players_max);
+    let seats = wish.places.min(players_max);
+    let foreign = Foreign {
+        id: id.clone(),
+        queue: QueueName::new(&wish.game, MODE),
+        worker,
+        seats,
+        fill: wish.bots.min(seats),
+        is_apart: *wish != usual,
+        host,
+    };
+    match with(shared, |lobby| lobby.adopt(net::now(), foreign)) {
+        Err(refusal @ (Refusal::TooManyMatches | Refusal::TooManySeats)) => {
+            close(shared, id);
+            Err(refusal)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whose a private match will be: nobody's, if whoever asks has no token.
+///
+/// # Errors
+///
+/// An answer: the token is not valid, or its user has as many private matches as may be.
+pub(super) fn host_of(
+    shared: &Arc<Shared>,
+    head: &RequestHead,
+) -> Result<Option<UserId>, Box<Response<Bytes>>> {
+    if head.header("authorization").is_none() {
+        return Ok(None);
+    }
+    let user = identify(shared, head)?.user;
+    match with(shared, |lobby| lobby.may_host(&user)) {
+        Ok(()) => Ok(Some(user)),
+        Err(refusal) => Err(Box::new(refused(&refusal))),
     }
 }
 
@@ -167,16 +210,18 @@ fn with<T>(shared: &Arc<Shared>, act: impl FnOnce(&mut Lobby) -> T) -> T {
 fn carry_out(shared: &Arc<Shared>, effect: Effect) {
     match effect {
         Effect::Create(new) => create(shared, &new),
-        Effect::Close(id) => {
-            let worker = shared.play.directory.worker_of(&id).map(usize::from);
-            if let Some(inbox) = worker.and_then(|worker| shared.play.inboxes.get(worker)) {
-                // If too much waits, the match ends a minute after the last one has left.
-                drop(inbox.order(Order::Close(id)));
-            }
-        }
+        Effect::Close(id) => close(shared, &id),
         Effect::Record(report) => record(shared, report),
         // Whoever has the ticket asks for it.
         Effect::Placed { .. } | Effect::Dropped { .. } => {}
+    }
+}
+
+fn close(shared: &Shared, id: &MatchId) {
+    let worker = shared.play.directory.worker_of(id).map(usize::from);
+    if let Some(inbox) = worker.and_then(|worker| shared.play.inboxes.get(worker)) {
+        // If too much waits, the match ends a minute after the last one has left.
+        drop(inbox.order(Order::Close(id.clone())));
     }
 }
 

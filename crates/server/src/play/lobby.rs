@@ -17,6 +17,7 @@ use net::{Answer, Request, origin};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use ws::handshake::{self, ServerOffer};
 use ws::head::RequestHead;
@@ -33,6 +34,8 @@ const DOWNLOADS_MAX: usize = 4;
 /// leaves, while one that is not written yet is made anew. To a peer that reads nothing, 41 KB were written with
 /// this over loopback, and 3.6 MB without.
 const UNSENT_BYTES_MAX: u32 = 16 * 1024;
+/// How long whoever orders a match waits for its worker. Past it: 503.
+const ORDER_MAX: Duration = Duration::from_secs(5);
 /// Matchmaking: a ticket, and behind a slash how it is.
 const FIND: &str = "/v1/matches/find";
 /// Who plays best.
@@ -77,7 +80,7 @@ impl PlaySite {
         let query = request.head.query().unwrap_or_default();
         match (path, is_post) {
             (MATCHES, false) => return Some(self.list()),
-            (MATCHES | PLAY, true) => return Some(self.begin(path, query, request.peer.ip())),
+            (MATCHES | PLAY, true) => return Some(self.begin(path, request.head, request.peer.ip())),
             (FIND, true) => return Some(finding::find(&self.shared, request.head)),
             (PLAY | FIND, false) => return Some(answers::method_not_allowed()),
             (RATINGS, _) => return Some(finding::ratings(&self.shared, query)),
@@ -157,10 +160,15 @@ impl PlaySite {
     }
 
     /// A new match, or for quick play one that is there.
-    fn begin(&self, path: &str, query: &str, made_by: IpAddr) -> Answer<NodeEndpoint> {
-        let wish = match Wish::read(query, &self.shared.play.config) {
+    fn begin(&self, path: &str, head: &RequestHead, made_by: IpAddr) -> Answer<NodeEndpoint> {
+        let wish = match Wish::read(head.query().unwrap_or_default(), &self.shared.play.config) {
             Ok(wish) => wish,
             Err(sentence) => return failed(StatusCode::BAD_REQUEST, "bad_request", &sentence),
+        };
+        let host = if wish.is_private { finding::host_of(&self.shared, head) } else { Ok(None) };
+        let host = match host {
+            Ok(host) => host,
+            Err(response) => return Answer::Response(*response),
         };
         if path == PLAY
             && let Some(id) = self.shared.play.directory.joinable(&wish.game)
@@ -176,13 +184,16 @@ impl PlaySite {
         };
         let shared = Arc::clone(&self.shared);
         Answer::Later(Box::pin(async move {
-            match created.await {
-                Ok(Ok(())) => {
-                    finding::adopt(&shared, &id, &wish, worker);
-                    json_response(StatusCode::CREATED, &place(&id))
+            match tokio::time::timeout(ORDER_MAX, created).await {
+                Ok(Ok(Ok(()))) => match finding::adopt(&shared, &id, &wish, worker, host) {
+                    Ok(()) => json_response(StatusCode::CREATED, &place(&id)),
+                    Err(refusal) => answers::refused(&refusal),
+                },
+                Ok(Ok(Err(error))) => not_created(error),
+                Ok(Err(_)) | Err(_) => {
+                    shared.play.directory.remove(&id);
+                    busy("The worker that was to have this match does not answer.")
                 }
-                Ok(Err(error)) => not_created(error),
-                Err(_) => busy("The worker that was to have this match has ended."),
             }
         }))
     }

@@ -6,13 +6,18 @@
 //! past a limit the connection ends.
 
 use matches::ids::{ConnectionId, MatchId};
+use matches::wire::close;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use ws::CloseCode;
 
 /// Messages of a client that may wait for the host. When there are so many, nothing more is read from the client.
 const UP_MESSAGES_MAX: usize = 32;
 /// Bytes that may wait for a client. Past it the connection is closed with 1008.
 const DOWN_BYTES_MAX: usize = 1024 * 1024;
+/// How long the worker that has the match may not look at what it was told of. Past it the connection is closed with 4410:
+/// that worker's thread has ended, or hangs, and its matches with it.
+pub(super) const OWNER_SILENT_MAX: Duration = Duration::from_secs(10);
 
 /// What both sides have.
 pub(super) struct Pipe {
@@ -35,8 +40,9 @@ struct Ways {
     down: Vec<Box<[u8]>>,
     down_bytes: usize,
     close: Option<(CloseCode, Box<str>)>,
+    /// Since when the owner has been told that there is something, if it has not looked yet.
+    owner_told: Option<Duration>,
     /// Who has been told that there is something, and has not looked yet.
-    owner_is_told: bool,
     carrier_is_told: bool,
     /// Who waits until the other has taken what is there.
     host_waits: bool,
@@ -86,11 +92,11 @@ impl Pipe {
     // === the client's side ===
 
     /// The client sent something. Whether the owner has to be told.
-    pub(super) fn send(&self, message: Up) -> bool {
+    pub(super) fn send(&self, now: Duration, message: Up) -> bool {
         let mut ways = self.lock();
         ways.up.push(message);
         ways.client_waits |= ways.up.len() >= UP_MESSAGES_MAX;
-        !std::mem::replace(&mut ways.owner_is_told, true)
+        ways.owner_is_to_be_told(now)
     }
 
     /// Whether another message may be sent.
@@ -99,19 +105,32 @@ impl Pipe {
     }
 
     /// The client is there, or gone. Whether the owner has to be told.
-    pub(super) fn tell_owner(&self, is_gone: bool) -> bool {
+    pub(super) fn tell_owner(&self, now: Duration, is_gone: bool) -> bool {
         let mut ways = self.lock();
         ways.is_gone |= is_gone;
-        !std::mem::replace(&mut ways.owner_is_told, true)
+        ways.owner_is_to_be_told(now)
+    }
+
+    /// Whether the owner has not looked for so long that its thread must have ended, or hangs. The connection is to be closed
+    /// then, once.
+    pub(super) fn give_up(&self, now: Duration) -> bool {
+        let mut ways = self.lock();
+        let is_silent = ways.owner_told.is_some_and(|told| now.saturating_sub(told) >= OWNER_SILENT_MAX);
+        if !is_silent || ways.close.is_some() || ways.is_gone {
+            return false;
+        }
+        let code = CloseCode::new(close::ABORTED).unwrap_or(CloseCode::INTERNAL_ERROR);
+        ways.close = Some((code, "the worker of this match does not answer".into()));
+        true
     }
 
     /// Takes what is there for the client.
-    pub(super) fn take_down(&self) -> FromHost {
+    pub(super) fn take_down(&self, now: Duration) -> FromHost {
         let mut ways = self.lock();
         ways.carrier_is_told = false;
         ways.down_bytes = 0;
         let (messages, close) = (std::mem::take(&mut ways.down), ways.close.take());
-        let tell_owner = ways.host_waits && !std::mem::replace(&mut ways.owner_is_told, true);
+        let tell_owner = ways.host_waits && ways.owner_is_to_be_told(now);
         FromHost { messages, close, tell_owner }
     }
 
@@ -120,7 +139,7 @@ impl Pipe {
     /// Takes what the client sent.
     pub(super) fn take_up(&self) -> FromClient {
         let mut ways = self.lock();
-        ways.owner_is_told = false;
+        ways.owner_told = None;
         let messages = std::mem::take(&mut ways.up);
         let client_waits = std::mem::take(&mut ways.client_waits);
         let tell_carrier = client_waits && !std::mem::replace(&mut ways.carrier_is_told, true);
@@ -169,9 +188,20 @@ impl Pipe {
     }
 }
 
+impl Ways {
+    /// Whether the owner has to be told: not if it has been, and has not looked since.
+    fn owner_is_to_be_told(&mut self, now: Duration) -> bool {
+        let is_told = self.owner_told.is_some();
+        self.owner_told.get_or_insert(now);
+        !is_told
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOW: Duration = Duration::from_secs(100);
 
     fn pipe() -> Pipe {
         Pipe::new(MatchId::new("m").unwrap(), [0; 16], 0, (1, 7))
@@ -180,14 +210,14 @@ mod tests {
     #[test]
     fn each_side_is_told_once_until_it_looks() {
         let pipe = pipe();
-        assert!(pipe.tell_owner(false));
-        assert!(!pipe.send(Up::Binary([1].into())) && !pipe.send(Up::Text));
+        assert!(pipe.tell_owner(NOW, false));
+        assert!(!pipe.send(NOW, Up::Binary([1].into())) && !pipe.send(NOW, Up::Text));
         let found = pipe.take_up();
         assert_eq!(found.messages, [Up::Binary([1].into()), Up::Text]);
-        assert!(pipe.tell_owner(true));
+        assert!(pipe.tell_owner(NOW, true));
         assert!(pipe.take_up().is_gone);
         assert!(pipe.write(b"a") && !pipe.write(b"b") && !pipe.close(CloseCode::NORMAL, "over"));
-        let found = pipe.take_down();
+        let found = pipe.take_down(NOW);
         assert_eq!(found.messages, [(*b"a").into(), Box::<[u8]>::from(*b"b")]);
         assert_eq!(found.close, Some((CloseCode::NORMAL, "over".into())));
     }
@@ -198,7 +228,7 @@ mod tests {
         assert!(pipe.is_clear());
         pipe.write(b"snapshot");
         assert!(!pipe.is_clear());
-        assert!(pipe.take_down().tell_owner);
+        assert!(pipe.take_down(NOW).tell_owner);
         assert!(pipe.take_up().has_room);
         assert!(!pipe.take_up().has_room, "once");
     }
@@ -207,7 +237,7 @@ mod tests {
     fn a_client_that_sends_too_fast_waits_and_is_told_when_there_is_room() {
         let pipe = pipe();
         for _ in 0..UP_MESSAGES_MAX {
-            pipe.send(Up::Text);
+            pipe.send(NOW, Up::Text);
         }
         assert!(!pipe.has_room());
         assert!(pipe.take_up().tell_carrier);
@@ -221,8 +251,25 @@ mod tests {
         for _ in 0..100 {
             pipe.write(&message);
         }
-        let found = pipe.take_down();
+        let found = pipe.take_down(NOW);
         assert!(found.messages.is_empty());
         assert_eq!(found.close.map(|(code, _)| code), Some(CloseCode::POLICY_VIOLATION));
+    }
+
+    #[test]
+    fn a_client_whose_worker_does_not_look_any_more_is_closed_after_a_while_and_once() {
+        let pipe = pipe();
+        let at = |seconds| NOW + Duration::from_secs(seconds);
+        assert!(!pipe.give_up(at(60)), "the worker owes nothing");
+        pipe.send(at(60), Up::Text);
+        assert!(!pipe.give_up(at(69)));
+        pipe.take_up();
+        pipe.send(at(69), Up::Text);
+        pipe.send(at(75), Up::Text);
+        assert!(!pipe.give_up(at(78)), "it looked at 60");
+        assert!(pipe.give_up(at(79)), "it has not looked since 69");
+        assert_eq!(pipe.take_down(at(79)).close.map(|(code, _)| code.get()), Some(close::ABORTED));
+        pipe.tell_owner(at(80), true);
+        assert!(!pipe.give_up(at(99)), "the client is gone");
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct PlayWorker {
     /// How many connections a user has in a match here.
     people: RefCell<BTreeMap<(MatchId, UserId), u32>>,
     /// Connections here whose match is on another worker.
-    carried: RefCell<Slab<Wake>>,
+    carried: RefCell<Slab<Carried>>,
     /// What other workers have to be told, by worker.
     news: RefCell<Vec<News>>,
     news_came: Notify,
@@ -57,9 +57,15 @@ pub(crate) struct PlayWorker {
 struct Known {
     connection: ConnectionId,
     id: MatchId,
-    /// Once it is proved.
+    /// Who plays with it, once that is proved; none for spectators.
     user: Option<UserId>,
     route: Route,
+}
+
+/// A connection here whose match is elsewhere.
+struct Carried {
+    wake: Wake,
+    pipe: Arc<Pipe>,
 }
 
 /// How a connection is reached.
@@ -187,7 +193,7 @@ impl PlayWorker {
         }
     }
 
-    /// A connection has proved whose it is.
+    /// A connection that wants to play has proved whose it is.
     fn is_of(&self, connection: ConnectionId, user: &UserId) {
         let mut known = self.known.borrow_mut();
         let found = known.get_mut(connection as u32 as usize).and_then(Option::as_mut);
@@ -207,9 +213,12 @@ impl PlayWorker {
 
     /// Somebody on this worker wants into a match of another.
     pub(super) fn carry(&self, id: MatchId, entropy: [u8; 16], owner: u16, wake: Wake) -> Arc<Pipe> {
-        let key = self.carried.borrow_mut().insert(wake);
-        let pipe = Arc::new(Pipe::new(id, entropy, owner, (self.index, key)));
-        if pipe.tell_owner(false) {
+        let mut carried = self.carried.borrow_mut();
+        let free = carried.vacant_entry();
+        let pipe = Arc::new(Pipe::new(id, entropy, owner, (self.index, free.key())));
+        free.insert(Carried { wake, pipe: Arc::clone(&pipe) });
+        drop(carried);
+        if pipe.tell_owner(net::now(), false) {
             self.tell_owner(&pipe);
         }
         pipe
@@ -218,7 +227,7 @@ impl PlayWorker {
     /// A connection that was carried is gone.
     pub(super) fn put_down(&self, pipe: &Arc<Pipe>) {
         self.carried.borrow_mut().try_remove(pipe.carrier.1);
-        if pipe.tell_owner(true) {
+        if pipe.tell_owner(net::now(), true) {
             self.tell_owner(pipe);
         }
     }
@@ -265,7 +274,7 @@ impl PlayWorker {
         }
         let carried = self.carried.borrow();
         // A key may have a new owner since; a wake too many does no harm.
-        from_hosts.iter().filter_map(|pipe| carried.get(pipe.carrier.1)).for_each(Wake::wake);
+        from_hosts.iter().filter_map(|pipe| carried.get(pipe.carrier.1)).for_each(|known| known.wake.wake());
     }
 
     fn obey(&self, order: Order) {
@@ -361,8 +370,8 @@ impl PlayWorker {
                     _ => {}
                 }
             }
-            Effect::Authenticate { connection, token, name } => {
-                let result = self.authenticate(connection, &token, &name);
+            Effect::Authenticate { connection, token, name, spectates } => {
+                let result = self.authenticate(connection, &token, &name, spectates);
                 self.host.borrow_mut().authenticated(net::now(), connection, result);
             }
             Effect::Record { id, bytes, is_last } => {
@@ -378,7 +387,13 @@ impl PlayWorker {
         }
     }
 
-    fn authenticate(&self, connection: ConnectionId, token: &str, name: &str) -> Result<Identity, AuthError> {
+    fn authenticate(
+        &self,
+        connection: ConnectionId,
+        token: &str,
+        name: &str,
+        spectates: bool,
+    ) -> Result<Identity, AuthError> {
         let now = crate::worker::now();
         let entropy = getrandom::u64().unwrap_or_else(|_| now.unix_ms ^ connection.rotate_left(32));
         let occasion = Occasion { monotonic: now.monotonic, unix_ms: now.unix_ms, entropy };
@@ -387,7 +402,10 @@ impl PlayWorker {
         let result = self.shared.authenticator.authenticate(occasion, token.as_deref(), name.as_deref());
         match result {
             Ok(identity) => {
-                self.is_of(connection, &identity.user);
+                // Who only watches has no seat; how many do, the lobby hears once a second.
+                if !spectates {
+                    self.is_of(connection, &identity.user);
+                }
                 Ok(Identity { user: identity.user.as_str().into(), name: (*identity.name).into() })
             }
             Err(chat::hub::AuthError::BadHello(why)) => Err(AuthError::BadHello(why)),
@@ -468,6 +486,12 @@ impl PlayWorker {
             gauges.set(stats);
         }
         finding::tell(&self.shared, self.index, rung, &watched);
+        // Who waits for a worker that has ended is told so.
+        for (_, carried) in self.carried.borrow().iter() {
+            if carried.pipe.give_up(now) {
+                carried.wake.wake();
+            }
+        }
         for id in empty {
             self.host.borrow_mut().close_match(now, &id);
         }

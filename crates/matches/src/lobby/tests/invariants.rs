@@ -26,7 +26,7 @@ fn queues(lobby: &Lobby) {
         assert_eq!(queue.by_rating, by_rating);
         assert_eq!(queue.users, waiting.map(|(_, ticket)| ticket.party.len()).sum::<usize>());
         let open = lobby.matches.iter().filter(|(_, found)| {
-            found.queue == *name && !found.is_private() && !matches!(found.stage, Stage::Ending { .. })
+            found.queue == *name && !found.is_apart && !matches!(found.stage, Stage::Ending { .. })
         });
         assert_eq!(queue.open, open.map(|(id, _)| id.clone()).collect());
     }

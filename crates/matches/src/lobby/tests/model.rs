@@ -3,8 +3,8 @@
 use super::Step;
 use crate::ids::MatchId;
 use crate::lobby::{
-    Admission, Comer, Effect, Finish, Lobby, LobbyLimits, Placement, QueueName, Rating, Refusal, Terms,
-    TicketId, Wish,
+    Admission, Comer, Effect, Finish, Foreign, Lobby, LobbyLimits, Placement, QueueName, Rating, Refusal,
+    Terms, TicketId, Wish,
 };
 use chat::ids::UserId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,7 +116,12 @@ impl Node {
             }
             Step::Adopt { queue: number } => {
                 let id = MatchId::random(chance(&mut self.chance)());
-                let _ = self.lobby.adopt(self.now, id.clone(), &queue(number), 0);
+                // Some are apart, and some of those have a host.
+                let is_apart = number % 2 == 1;
+                let host = (number % 4 == 3).then(|| user("u0"));
+                let queue = queue(number / 2);
+                let foreign = Foreign { id: id.clone(), queue, worker: 0, seats: 4, fill: 2, is_apart, host };
+                let _ = self.lobby.adopt(self.now, foreign);
                 self.known.push(id);
             }
             Step::Wait { ms } => self.run_until(self.now + Duration::from_millis(ms.into())),
