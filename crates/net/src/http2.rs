@@ -16,6 +16,7 @@
 
 mod answer;
 mod client;
+mod exchange;
 mod meter;
 mod payload;
 mod stream;
@@ -26,15 +27,17 @@ pub use stream::Http2Stream;
 
 use crate::clock;
 use crate::driver::Driver;
-use crate::exchange::{self, Caller, Outcome, Upgrade};
+use crate::exchange::{Caller, Outcome, Upgrade};
 use crate::guests::Visit;
 use crate::limits::{Limits, SMALL_DATA_BUDGET_BYTES, STREAM_WINDOW_BYTES};
 use crate::local::Local;
 use crate::site::Site;
+use exchange::Http2Way;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream};
 use http::{Request, StatusCode};
 use payload::Payload;
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -75,7 +78,8 @@ pub(crate) async fn serve<S, Io>(
     local.counters.carriers_open.add(1);
     let alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
     let idle_limit = local.limits.request_head_timeout;
-    let (visit, idle_since, ending) = (Some(visit), Some(clock::now()), Ending::No);
+    let visit = Rc::new(RefCell::new(Some(visit)));
+    let (idle_since, ending) = (Some(clock::now()), Ending::No);
     let mut carrier =
         Carrier { connection, watch, caller, site, local, visit, alarm, idle_since, idle_limit, ending };
     carrier.run().await;
@@ -105,7 +109,7 @@ struct Carrier<S: Site, Io> {
     site: Rc<S>,
     local: Rc<Local>,
     /// The place at the door, until the first WebSocket.
-    visit: Option<Visit>,
+    visit: Rc<RefCell<Option<Visit>>>,
     alarm: Pin<Box<Sleep>>,
     /// Since when there is no stream.
     idle_since: Option<Duration>,
@@ -235,13 +239,14 @@ impl<S: Site, Io: AsyncRead + AsyncWrite + Unpin> Carrier<S, Io> {
         }
         let (parts, body) = request.into_parts();
         let head_only = parts.method == http::Method::HEAD;
-        let outcome = match answer::head_of(&parts) {
+        let head = answer::head_of(&parts);
+        let outcome = match &head {
             Ok(head) => {
-                exchange::answer(&head, !body.is_end_stream(), &self.caller, &*self.site, &self.local)
+                crate::exchange::answer(head, !body.is_end_stream(), &self.caller, &*self.site, &self.local)
             }
             Err(error) => {
                 let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-                exchange::refuse(status, error.to_string(), &self.local)
+                crate::exchange::refuse(status, error.to_string(), &self.local)
             }
         };
         match outcome {
@@ -254,7 +259,12 @@ impl<S: Site, Io: AsyncRead + AsyncWrite + Unpin> Carrier<S, Io> {
                     answer::send(respond, response.await, head_only, &local);
                 }));
             }
-            Outcome::Exchange(_) => {}
+            Outcome::Exchange(taking) => {
+                // There is no such outcome without a head.
+                let Ok(head) = head else { return };
+                let way = Http2Way::new(respond, body, &self.visit, &self.local);
+                drop(tokio::task::spawn_local(taking.begin(head, way, &self.local)));
+            }
             Outcome::Upgrade(upgrade) => self.upgrade(respond, body, upgrade),
         }
     }
@@ -263,7 +273,7 @@ impl<S: Site, Io: AsyncRead + AsyncWrite + Unpin> Carrier<S, Io> {
         let Upgrade { accepted, endpoint, config, seat, .. } = upgrade;
         // If the peer has reset the stream already, nothing was opened.
         let Some(send) = answer::open(respond, &accepted) else { return };
-        self.visit = None;
+        *self.visit.borrow_mut() = None;
         let stream = Http2Stream::new(send, body);
         let connection = Connection::new(Role::Server, config, clock::now(), [0; 2])
             .with_compression(accepted.compression);

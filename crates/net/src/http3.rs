@@ -5,6 +5,7 @@
 //!   listen       handshakes within limits, Retry
 //!   carrier      one QUIC connection: control streams, requests, drain
 //!   request      one request: the site's answer, or a WebSocket
+//!   exchange     one that the site takes over
 //!   stream       the byte stream of one WebSocket in DATA frames
 //!   session      what both roles do the same way: control streams
 //!   connect      a client's way to a server: which of its addresses answers first
@@ -24,6 +25,7 @@ mod client;
 mod connect;
 mod connection_id;
 mod datagrams;
+mod exchange;
 mod listen;
 mod request;
 mod session;

@@ -1,6 +1,7 @@
 //! One request of HTTP/3, from its first byte to its answer or its WebSocket.
 
 use super::carrier::Busy;
+use super::exchange::{Http3Way, Parts};
 use super::session::{abandon, is_of_stream};
 use super::stream::{Http3Stream, code};
 use crate::clock;
@@ -10,7 +11,7 @@ use crate::limits::STREAM_WINDOW_BYTES;
 use crate::response;
 use crate::site::Site;
 use bytes::Bytes;
-use h3::{Code, RequestEvent, RequestFields, RequestStream};
+use h3::{Code, FieldSection, RequestEvent, RequestFields, RequestStream};
 use http::{Response, StatusCode};
 use quinn::{RecvStream, SendStream};
 use std::io;
@@ -24,6 +25,7 @@ struct Asked {
     fields: RequestFields,
     /// What came behind the head already.
     ahead: Vec<u8>,
+    trailers: Option<FieldSection>,
 }
 
 /// Why there is no request.
@@ -82,13 +84,15 @@ impl<S: Site> Exchange<S> {
             if let Some(RequestEvent::Request(fields)) =
                 self.reader.receive(&mut input).map_err(Unasked::Broken)?
             {
-                let mut ahead = Vec::new();
+                let mut asked = Asked { fields, ahead: Vec::new(), trailers: None };
                 while let Some(event) = self.reader.receive(&mut input).map_err(Unasked::Broken)? {
-                    if let RequestEvent::Data(bytes) = event {
-                        ahead.extend_from_slice(bytes);
+                    match event {
+                        RequestEvent::Data(bytes) => asked.ahead.extend_from_slice(bytes),
+                        RequestEvent::Trailers(fields) => asked.trailers = Some(fields),
+                        RequestEvent::Request(_) | RequestEvent::Response(_) => {}
                     }
                 }
-                return Ok(Asked { fields, ahead });
+                return Ok(asked);
             }
         }
     }
@@ -110,13 +114,14 @@ impl<S: Site> Exchange<S> {
     }
 
     async fn answer(self, asked: Asked) {
-        let Asked { fields, ahead } = asked;
+        let Asked { fields, ahead, trailers } = asked;
         let head_only = fields.method() == "HEAD";
         let carrier = &self.busy.0;
-        let outcome = match head_of(&fields) {
+        let head = head_of(&fields);
+        let outcome = match &head {
             Ok(head) => {
                 let has_body = matches!(head.framing(), Framing::Length(1..)) || !ahead.is_empty();
-                exchange::answer(&head, has_body, &carrier.caller, &*carrier.site, &carrier.local)
+                exchange::answer(head, has_body, &carrier.caller, &*carrier.site, &carrier.local)
             }
             Err(error) => {
                 let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
@@ -131,7 +136,15 @@ impl<S: Site> Exchange<S> {
                 let response = response.await;
                 self.respond(response, head_only).await;
             }
-            Outcome::Exchange(_) => {}
+            Outcome::Exchange(taking) => {
+                // There is no such outcome without a head.
+                let Ok(head) = head else { return };
+                let Self { busy, send, receive, reader } = self;
+                let local = std::rc::Rc::clone(&busy.0.local);
+                let parts = Parts { busy, send, receive, reader };
+                let way = Http3Way::new(parts, &head, ahead, trailers);
+                taking.begin(head, way, &local).await;
+            }
             Outcome::Upgrade(upgrade) => self.upgrade(upgrade, ahead).await,
         }
     }
