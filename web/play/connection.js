@@ -31,6 +31,8 @@ export class Connection {
   #hello;
   /** @type {WebSocket | null} */
   #socket = null;
+  /** The latest snapshot of this socket: the next one tells what differs. @type {import("./wire.js").Snapshot | null} */
+  #before = null;
   #attempts = 0;
   #wasIn = false;
   #heardAt = 0;
@@ -62,6 +64,7 @@ export class Connection {
     const socket = new WebSocket(this.#url, SUBPROTOCOL);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
+    this.#before = null;
     this.#heardAt = performance.now();
     socket.onopen = () => {
       socket.send(encodeHello(this.#hello));
@@ -102,7 +105,8 @@ export class Connection {
     if (!(data instanceof ArrayBuffer)) return;
     this.received += data.byteLength;
     try {
-      const message = readMessage(new Uint8Array(data));
+      const message = readMessage(new Uint8Array(data), this.#before);
+      if (message.type === "snapshot") this.#before = message;
       if (message.type === "welcome") {
         this.#hello = { ...this.#hello, resume: message.resume };
         this.#attempts = 0;

@@ -7,9 +7,9 @@
 //!     socket.binaryType = "arraybuffer";
 //!     socket.onopen = () => socket.send(encodeHello({ name: "Ann" }));
 //!     socket.onmessage = ({ data }) => {
-//!       const message = readMessage(new Uint8Array(data));
+//!       const message = readMessage(new Uint8Array(data), before); // `before`: the latest snapshot, at first null
 //!       if (message.type === "welcome") world = new World(message);
-//!       if (message.type === "snapshot") draw(world, world.apply(message));
+//!       if (message.type === "snapshot") draw(world, world.apply((before = message)));
 //!     };
 //!
 //! `readMessage` and `World.apply` throw `WireError` for bytes that are no message; nothing else can make them throw.
@@ -167,10 +167,16 @@ export function encodeLeave() {
 /** @typedef {{type: "end", ranking: Ranked[]}} End */
 /** @typedef {Welcome | Snapshot | Pong | Roster | Notice | End} ServerMessage */
 
-/** @param {Uint8Array} bytes a whole message @returns {ServerMessage} */
-export function readMessage(bytes) {
+/**
+ * @param {Uint8Array} bytes a whole message
+ * @param {Snapshot | null} [before] the snapshot before on the same connection: the next tells what differs from it. `null`
+ *   if there was none
+ * @returns {ServerMessage}
+ */
+export function readMessage(bytes, before = null) {
   const reader = new Reader(bytes);
-  const message = readBody(reader.u8(), reader);
+  const type = reader.u8();
+  const message = type >= 0xc0 ? readSnapshot(type, reader, before) : readBody(type, reader);
   reader.end();
   return message;
 }
@@ -180,16 +186,6 @@ function readBody(type, reader) {
   switch (type) {
     case 0x81:
       return readWelcome(reader);
-    case 0x82:
-      return {
-        type: "snapshot",
-        tick: reader.u32(),
-        applied: reader.u32(),
-        margin: reader.i8(),
-        speed: reader.u8(),
-        cost: reader.u8(),
-        body: reader.rest(),
-      };
     case 0x83:
       return { type: "pong", time: reader.u32(), tick: reader.u32(), phase: reader.u16() / 65536 };
     case 0x84:
@@ -201,6 +197,25 @@ function readBody(type, reader) {
     default:
       throw new WireError(`no message has the type ${type}`);
   }
+}
+
+/**
+ * @param {number} flags the type: its lower bits tell what follows
+ * @param {Reader} reader
+ * @param {Snapshot | null} before
+ * @returns {Snapshot}
+ */
+function readSnapshot(flags, reader, before) {
+  const ticks = flags & 3;
+  const tick = ticks === 0 ? reader.u32() : (before?.tick ?? NaN) + ticks;
+  const how = (flags >> 2) & 3;
+  const applied = how === 0 ? tick : how === 1 ? before?.applied : how === 2 ? tick - reader.varint() : NaN;
+  const margin = (flags & 16) !== 0 ? reader.i8() : before?.margin;
+  const [speed, cost] = (flags & 32) !== 0 ? [reader.u8(), reader.u8()] : [before?.speed, before?.cost];
+  // What leans on a snapshot that was not sent has no number here. The comparisons are false for that, too.
+  const isWhole = tick <= 0xffffffff && applied !== undefined && applied >= 0 && margin !== undefined;
+  if (!isWhole || speed === undefined || cost === undefined) throw new WireError("a snapshot that fits to none before it");
+  return { type: "snapshot", tick, applied, margin, speed, cost, body: reader.rest() };
 }
 
 /** @param {Reader} reader @returns {Welcome} */

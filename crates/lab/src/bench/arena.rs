@@ -141,6 +141,9 @@ pub fn to_lines(report: &CrowdReport) -> String {
     if results.objects_visible > 0.0 {
         line("bytes_per_visible_object", results.bytes_per_snapshot / results.objects_visible);
     }
+    if results.objects_moving > 0.0 {
+        line("bytes_per_moving_object", results.bytes_per_snapshot / results.objects_moving);
+    }
     line("dilated_share", results.dilated);
     line("speed_min_percent", f64::from(results.speed_min));
     line("tick_cost_percent", results.tick_cost_percent);

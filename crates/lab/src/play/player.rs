@@ -8,7 +8,7 @@
 use super::clock::TickClock;
 use super::manners::Manners;
 use super::pilot::{Pilot, Seen};
-use super::wire::{self, COMMANDS_MAX, Heard, Hello, InputHead, Placed, RESUME_BYTES, Snapshot, Welcome};
+use super::wire::{self, COMMANDS_MAX, Header, Heard, Hello, InputHead, Placed, RESUME_BYTES, Welcome};
 use crate::random::Random;
 use std::collections::VecDeque;
 use std::fmt;
@@ -119,6 +119,8 @@ pub struct Player {
     acknowledged: u32,
     applied: u32,
     snapshot_at: Option<Duration>,
+    /// Of the latest snapshot: the next one tells what differs.
+    header: Option<Header>,
     awaited: VecDeque<Awaited>,
     /// Added to [`MARGIN`], because commands came late.
     caution: f64,
@@ -144,6 +146,7 @@ impl Player {
             acknowledged: 0,
             applied: 0,
             snapshot_at: None,
+            header: None,
             awaited: VecDeque::new(),
             caution: 0.0,
             acts: 0,
@@ -158,7 +161,7 @@ impl Player {
 
     /// The WebSocket is open, for the first time or again.
     pub fn opened(&mut self) {
-        (self.clock, self.acknowledged, self.snapshot_at) = (None, 0, None);
+        (self.clock, self.acknowledged, self.snapshot_at, self.header) = (None, 0, None, None);
         self.awaited.clear();
         self.pings.clear();
         let hello = Hello {
@@ -177,12 +180,17 @@ impl Player {
     ///
     /// The server broke the protocol, or its snapshots do not fit together.
     pub fn receive(&mut self, now: Duration, message: &[u8]) -> Result<News, Wrong> {
-        let heard = wire::read(message).ok_or_else(|| wrong("a message that is none of the protocol"))?;
+        let heard = wire::read(message, self.header)
+            .ok_or_else(|| wrong("a message that is none of the protocol"))?;
         match heard {
             Heard::Welcome(welcome) => self.on_welcome(now, &welcome),
-            Heard::Snapshot(snapshot) => self.on_snapshot(now, &snapshot, message.len()).map(News::Snapshot),
+            Heard::Snapshot(header, body) => {
+                self.header = Some(header);
+                self.on_snapshot(now, &header, body, message.len()).map(News::Snapshot)
+            }
             Heard::Pong { time, tick, phase } => self.on_pong(now, time, tick, phase),
             Heard::Notice { kind: RESTORED, .. } => {
+                self.header = None;
                 self.pilot.restored();
                 Ok(News::Restored)
             }
@@ -215,7 +223,8 @@ impl Player {
     fn on_snapshot(
         &mut self,
         now: Duration,
-        snapshot: &Snapshot<'_>,
+        snapshot: &Header,
+        body: &[u8],
         bytes: usize,
     ) -> Result<Applied, Wrong> {
         let clock = self.clock.as_mut().ok_or_else(|| wrong("a snapshot before the welcome"))?;
@@ -232,7 +241,7 @@ impl Player {
             return Err(Wrong(format!("a speed of {} percent", snapshot.speed)));
         }
         clock.snapshot(now, snapshot.tick, snapshot.speed);
-        let seen = self.pilot.see(snapshot.tick, snapshot.applied, snapshot.body)?;
+        let seen = self.pilot.see(snapshot.tick, snapshot.applied, body)?;
         self.follow_margin(snapshot.margin);
         let gap = self.snapshot_at.map(|before| now.saturating_sub(before));
         self.snapshot_at = Some(now);
@@ -245,7 +254,7 @@ impl Player {
             effect: shown.map(|awaited| now.saturating_sub(awaited.sent)),
             effect_ticks: shown.map(|awaited| (f64::from(snapshot.tick) - awaited.position).max(0.0) as u32),
             bytes,
-            body_bytes: snapshot.body.len(),
+            body_bytes: body.len(),
             seen,
             speed: snapshot.speed,
             cost: snapshot.cost,

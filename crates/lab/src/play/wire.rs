@@ -71,8 +71,8 @@ pub const LEAVE: [u8; 1] = [0x06];
 pub enum Heard<'a> {
     /// The client is in.
     Welcome(Welcome<'a>),
-    /// What a tick shows.
-    Snapshot(Snapshot<'a>),
+    /// What a tick shows: the header, and the game's part.
+    Snapshot(Header, &'a [u8]),
     /// The answer to a ping.
     Pong {
         /// The ping's number.
@@ -134,9 +134,9 @@ pub struct Welcome<'a> {
     pub introduction: &'a [u8],
 }
 
-/// The header of a snapshot and its body.
+/// What precedes the game's part of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Snapshot<'a> {
+pub struct Header {
     /// The tick that it shows.
     pub tick: u32,
     /// The latest tick whose command of this player was used; 0 for none.
@@ -147,12 +147,11 @@ pub struct Snapshot<'a> {
     pub speed: u8,
     /// What the tick cost the server, in percent of its time.
     pub cost: u8,
-    /// The game's.
-    pub body: &'a [u8],
 }
 
-/// Reads a message. `None` if it is none of the protocol.
-pub fn read(bytes: &[u8]) -> Option<Heard<'_>> {
+/// Reads a message. `before` is the header of the snapshot before on the same connection. `None` if it is none of the
+/// protocol.
+pub fn read(bytes: &[u8], before: Option<Header>) -> Option<Heard<'_>> {
     let (kind, rest) = bytes.split_first()?;
     let mut from = From(rest);
     let heard = match kind {
@@ -173,14 +172,6 @@ pub fn read(bytes: &[u8]) -> Option<Heard<'_>> {
                 introduction: from.rest(),
             })
         }
-        0x82 => Heard::Snapshot(Snapshot {
-            tick: from.u32()?,
-            applied: from.u32()?,
-            margin: from.u8()? as i8,
-            speed: from.u8()?,
-            cost: from.u8()?,
-            body: from.rest(),
-        }),
         0x83 => {
             Heard::Pong { time: from.u32()?, tick: from.u32()?, phase: u16::from_le_bytes(from.array()?) }
         }
@@ -204,6 +195,10 @@ pub fn read(bytes: &[u8]) -> Option<Heard<'_>> {
             }
             from.rest();
             Heard::End(places)
+        }
+        0xc0.. => {
+            let header = from.header(*kind, before)?;
+            Heard::Snapshot(header, from.rest())
         }
         _ => return None,
     };
@@ -256,6 +251,24 @@ impl<'a> From<'a> {
         std::str::from_utf8(self.short()?).ok()
     }
 
+    /// What a snapshot's type and the bytes after it tell, and otherwise the one before.
+    fn header(&mut self, kind: u8, before: Option<Header>) -> Option<Header> {
+        let tick = match u32::from(kind & 3) {
+            0 => self.u32()?,
+            ticks => before?.tick.checked_add(ticks)?,
+        };
+        let applied = match kind >> 2 & 3 {
+            0 => tick,
+            1 => before?.applied,
+            2 => tick.checked_sub(self.varint()?)?,
+            _ => return None,
+        };
+        let margin = if kind & 16 != 0 { self.u8()? as i8 } else { before?.margin };
+        let (speed, cost) =
+            if kind & 32 != 0 { (self.u8()?, self.u8()?) } else { (before?.speed, before?.cost) };
+        Some(Header { tick, applied, margin, speed, cost })
+    }
+
     fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
@@ -275,7 +288,7 @@ mod tests {
     #[test]
     fn a_welcome_is_read_field_by_field() {
         let bytes = welcome();
-        let Some(Heard::Welcome(heard)) = read(&bytes) else { panic!("no welcome") };
+        let Some(Heard::Welcome(heard)) = read(&bytes, None) else { panic!("no welcome") };
         assert_eq!(
             (heard.flags, heard.slot, heard.rate, heard.tick, heard.seed, heard.simulation),
             (2, 7, 30, 9, 5, 3)
@@ -292,14 +305,28 @@ mod tests {
         for (bytes, fixed) in
             [(welcome(), 46), (roster.clone(), roster.len()), (end.into(), 9), (pong.into(), 11)]
         {
-            assert!(read(&bytes).is_some());
+            assert!(read(&bytes, None).is_some());
             for end in 0..fixed {
-                assert_eq!(read(&bytes[..end]), None, "{end}");
+                assert_eq!(read(&bytes[..end], None), None, "{end}");
             }
         }
-        assert_eq!(read(&[0x83, 1, 0, 0, 0, 2, 0, 0, 0, 0, 128, 1]), None);
-        assert_eq!(read(&[0x84, 255, 255, 255, 255, 255, 1]), None);
-        assert_eq!(read(&[0x07]), None);
+        assert_eq!(read(&[0x83, 1, 0, 0, 0, 2, 0, 0, 0, 0, 128, 1], None), None);
+        assert_eq!(read(&[0x84, 255, 255, 255, 255, 255, 1], None), None);
+        assert_eq!(read(&[0x07], None), None);
+    }
+
+    #[test]
+    fn a_snapshot_tells_what_differs_from_the_one_before() {
+        let header = |bytes: &[u8], before| match read(bytes, before) {
+            Some(Heard::Snapshot(header, [8])) => Some(header),
+            _ => None,
+        };
+        let first = Header { tick: 5, applied: 4, margin: -3, speed: 95, cost: 41 };
+        assert_eq!(header(&[0xf8, 5, 0, 0, 0, 1, 0xfd, 95, 41, 8], None), Some(first));
+        assert_eq!(header(&[0xc1, 8], Some(first)), Some(Header { tick: 6, applied: 6, ..first }));
+        assert_eq!(header(&[0xd7, 9, 8], Some(first)), Some(Header { tick: 8, margin: 9, ..first }));
+        assert_eq!(header(&[0xc1, 8], None), None, "it leans on one that was not sent");
+        assert_eq!(header(&[0xcd, 8], Some(first)), None, "bits that mean nothing");
     }
 
     #[test]

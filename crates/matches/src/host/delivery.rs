@@ -4,8 +4,11 @@ use super::connection::{Connection, Phase, key};
 use super::table::Table;
 use super::{Host, Sink};
 use crate::ids::ConnectionId;
-use crate::wire::{Roster, SPECTATOR_SLOT, ServerMessage, SnapshotHeader, Welcome};
+use crate::wire::{HeaderChange, Roster, SPECTATOR_SLOT, ServerMessage, SnapshotHeader, Welcome};
 use std::time::Duration;
+
+/// From telling the cost of a tick to telling it again.
+const COST_TICKS: u32 = 8;
 
 impl Host {
     /// Writes what this connection is due: messages of its own, and the newest snapshot if it can take one. Nothing waits
@@ -51,6 +54,7 @@ impl Host {
         let begin = (self.clock)();
         let period = table.period();
         let place = connection.slot().and_then(|slot| table.place(slot));
+        let before = connection.flow.header;
         let header = SnapshotHeader {
             tick,
             applied: connection.slot().map_or(0, |slot| table.game.applied(slot)),
@@ -58,8 +62,9 @@ impl Host {
             speed: self.ladder.speed(),
             cost: percent(table.cost_before.sum(), period),
         };
+        let header = steady_cost(header, before.as_ref(), id);
         self.scratch.clear();
-        header.write(&mut self.scratch);
+        HeaderChange::between(before.as_ref(), &header).write(&mut self.scratch);
         if !table.game.snapshot(key(id), connection.rate, &mut self.scratch) {
             // The match is being restored: there will be a new snapshot after that.
             return;
@@ -68,6 +73,7 @@ impl Host {
         let middle = (self.clock)();
         sink.binary(&self.scratch);
         connection.flow.sent(now, tick);
+        connection.flow.header = Some(header);
         table.cost.encode += middle.saturating_sub(begin);
         table.cost.send += (self.clock)().saturating_sub(middle);
         self.counts.snapshots += 1;
@@ -112,6 +118,21 @@ fn pong(now: Duration, connection: &Connection, table: &Table, time: u32) -> Ser
         65_535 - (left * 65_535 / period).min(65_535)
     });
     ServerMessage::Pong { time, tick: table.game.shown(connection.seat()), phase: passed as u16 }
+}
+
+/// Leaves the cost as it was told, except now and then: it changes with each tick, and nobody reads it so fast.
+fn steady_cost(header: SnapshotHeader, before: Option<&SnapshotHeader>, id: ConnectionId) -> SnapshotHeader {
+    match before {
+        Some(before)
+            if before.speed == header.speed
+                && header.tick.wrapping_sub(before.tick) < COST_TICKS
+                // Not all in the same tick; and those who get every second tick all the same.
+                && !(header.tick ^ id as u32).is_multiple_of(COST_TICKS) =>
+        {
+            SnapshotHeader { cost: before.cost, ..header }
+        }
+        _ => header,
+    }
 }
 
 fn percent(part: Duration, whole: Duration) -> u8 {

@@ -1,6 +1,7 @@
 //! How much a connection can take: what it was sent, what it acknowledged, and how long that takes.
 
 use super::limits::Limits;
+use crate::wire::SnapshotHeader;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(super) struct Flow {
     last_sent: u32,
     acknowledged: u32,
     has_sent: bool,
+    /// The header of the latest snapshot, on which the next one leans.
+    pub(super) header: Option<SnapshotHeader>,
     /// Since when the receiver owes something: an acknowledgement, or room for what is due.
     owes_since: Option<Duration>,
     /// Smoothed round trip, from a snapshot to its acknowledgement.

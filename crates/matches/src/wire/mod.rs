@@ -5,11 +5,13 @@
 mod client;
 mod cursor;
 mod server;
+mod snapshot;
 
 pub(crate) use client::cut_name;
 pub use client::{ClientMessage, Hello, Input};
 pub use cursor::{BadMessage, Cursor, put_short, put_varint};
-pub use server::{End, Notice, Roster, RosterEntry, ServerMessage, SnapshotHeader, Welcome, roster_flags};
+pub use server::{End, Notice, Roster, RosterEntry, ServerMessage, Welcome, roster_flags};
+pub use snapshot::{HeaderChange, SnapshotHeader};
 
 /// The subprotocol that a WebSocket handshake asks for.
 pub const SUBPROTOCOL: &str = "stoa.match.v1";

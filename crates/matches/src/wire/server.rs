@@ -1,10 +1,10 @@
 //! What the server sends.
 
+use super::snapshot::{HeaderChange, SNAPSHOT};
 use super::{BadMessage, Cursor, SECRET_BYTES, VERSION, put_short, put_varint};
 use crate::game::Ranked;
 
 const WELCOME: u8 = 0x81;
-const SNAPSHOT: u8 = 0x82;
 const PONG: u8 = 0x83;
 const ROSTER: u8 = 0x84;
 const NOTICE: u8 = 0x85;
@@ -18,8 +18,8 @@ const PLACES_MAX: u32 = 256;
 pub enum ServerMessage<'a> {
     /// The answer to `hello`.
     Welcome(Welcome<'a>),
-    /// What the tick looks like; the body is the game's.
-    Snapshot(SnapshotHeader, &'a [u8]),
+    /// What the tick looks like: what differs in the header, and the body, which is the game's.
+    Snapshot(HeaderChange, &'a [u8]),
     /// The answer to `ping`.
     Pong {
         /// As in the ping.
@@ -62,21 +62,6 @@ pub struct Welcome<'a> {
     pub id: &'a str,
     /// The game's.
     pub introduction: &'a [u8],
-}
-
-/// What precedes the game's part of a snapshot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SnapshotHeader {
-    /// The tick that it shows.
-    pub tick: u32,
-    /// The latest tick whose command of this player was used; 0 for none.
-    pub applied: u32,
-    /// How many eighths of a tick before its tick the latest input arrived; negative is too late.
-    pub margin: i8,
-    /// How fast the match runs, in percent.
-    pub speed: u8,
-    /// What the tick cost the server, in percent of its time.
-    pub cost: u8,
 }
 
 /// What a notice is about.
@@ -141,7 +126,6 @@ impl<'a> ServerMessage<'a> {
         let mut cursor = Cursor::new(message);
         let read = match cursor.u8()? {
             WELCOME => Self::Welcome(Welcome::read(&mut cursor)?),
-            SNAPSHOT => Self::Snapshot(SnapshotHeader::read(&mut cursor)?, cursor.rest()),
             PONG => Self::Pong { time: cursor.u32()?, tick: cursor.u32()?, phase: cursor.u16()? },
             ROSTER => Self::Roster(Roster::read(&mut cursor)?),
             NOTICE => {
@@ -150,6 +134,7 @@ impl<'a> ServerMessage<'a> {
                 Self::Notice(kind, text.map_err(|_| BadMessage("a text is not UTF-8"))?)
             }
             END => Self::End(End::read(&mut cursor)?),
+            kind @ SNAPSHOT.. => Self::Snapshot(HeaderChange::read(kind, &mut cursor)?, cursor.rest()),
             _ => return Err(BadMessage("no message of that type")),
         };
         cursor.end()?;
@@ -225,26 +210,6 @@ impl<'a> Welcome<'a> {
         put_short(out, self.game.as_bytes());
         put_short(out, self.id.as_bytes());
         out.extend_from_slice(self.introduction);
-    }
-}
-
-impl SnapshotHeader {
-    fn read(cursor: &mut Cursor<'_>) -> Result<Self, BadMessage> {
-        Ok(Self {
-            tick: cursor.u32()?,
-            applied: cursor.u32()?,
-            margin: cursor.u8()? as i8,
-            speed: cursor.u8()?,
-            cost: cursor.u8()?,
-        })
-    }
-
-    /// Appends the type and the header; the game's part follows.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.push(SNAPSHOT);
-        out.extend_from_slice(&self.tick.to_le_bytes());
-        out.extend_from_slice(&self.applied.to_le_bytes());
-        out.extend_from_slice(&[self.margin as u8, self.speed, self.cost]);
     }
 }
 

@@ -7,7 +7,7 @@ use matches::game::{Game, Setup};
 use matches::host::{Effect, Host, Identity, Limits, Sink, Spec};
 use matches::ids::{ConnectionId, MatchId};
 use matches::recording::{About, Chunk, ChunkKind, Reader, Replay, Writer};
-use matches::wire::{ClientMessage, Hello, Input, ServerMessage};
+use matches::wire::{ClientMessage, Hello, Input, ServerMessage, SnapshotHeader};
 use matches::{Registry, Wreckroom};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -54,6 +54,7 @@ struct World {
     header_bytes: usize,
     compensates: bool,
     shots: BTreeMap<u32, Option<Slot>>,
+    header: Option<SnapshotHeader>,
     ready_at: u32,
     hits: u32,
     expected: u32,
@@ -108,6 +109,7 @@ impl World {
             header_bytes,
             compensates,
             shots: BTreeMap::new(),
+            header: None,
             ready_at: 60,
             hits: 0,
             expected: 0,
@@ -187,7 +189,11 @@ impl World {
                 self.slot = welcome.slot;
                 return;
             }
-            ServerMessage::Snapshot(header, _) => header.tick,
+            ServerMessage::Snapshot(change, _) => {
+                let header = change.after(self.header.as_ref()).unwrap();
+                self.header = Some(header);
+                header.tick
+            }
             _ => return,
         };
         let round_trip_ticks = ((self.way * 2).as_nanos() / PERIOD.as_nanos()) as u32;

@@ -2,7 +2,8 @@
 
 use matches::game::Ranked;
 use matches::wire::{
-    ClientMessage, End, Hello, Input, Notice, Roster, RosterEntry, ServerMessage, SnapshotHeader, Welcome,
+    ClientMessage, End, HeaderChange, Hello, Input, Notice, Roster, RosterEntry, ServerMessage,
+    SnapshotHeader, Welcome,
 };
 use proptest::prelude::*;
 
@@ -19,11 +20,6 @@ fn messages_of_the_page_have_these_bytes() {
     assert_eq!(ClientMessage::Pace { is_hidden: true }.to_bytes(), [4, 1]);
     assert_eq!(ClientMessage::Watch(&[1, 2]).to_bytes(), [5, 1, 2]);
     assert_eq!(ClientMessage::Leave.to_bytes(), [6]);
-    let header = SnapshotHeader { tick: 5, applied: 4, margin: -3, speed: 95, cost: 41 };
-    assert_eq!(
-        ServerMessage::Snapshot(header, &[8]).to_bytes(),
-        [0x82, 5, 0, 0, 0, 4, 0, 0, 0, 0xfd, 95, 41, 8]
-    );
     let pong = ServerMessage::Pong { time: 1, tick: 2, phase: 0x8000 };
     assert_eq!(pong.to_bytes(), [0x83, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0x80]);
     assert_eq!(ServerMessage::Notice(Notice::Restored, "ok").to_bytes(), [0x85, 1, b'o', b'k']);
@@ -32,6 +28,51 @@ fn messages_of_the_page_have_these_bytes() {
     let mut entries = vec![];
     RosterEntry { slot: 1, flags: 4, name: "A", look: &[2] }.write(&mut entries);
     assert_eq!(ServerMessage::Roster(Roster::new(1, &entries)).to_bytes(), [0x84, 1, 1, 4, 1, b'A', 1, 2]);
+}
+
+#[test]
+fn a_snapshot_tells_what_differs_from_the_one_before() {
+    let header = SnapshotHeader { tick: 5, applied: 4, margin: -3, speed: 95, cost: 41 };
+    let told = |before: Option<SnapshotHeader>, header: SnapshotHeader| {
+        let change = HeaderChange::between(before.as_ref(), &header);
+        assert_eq!(change.after(before.as_ref()), Ok(header));
+        ServerMessage::Snapshot(change, &[8]).to_bytes()
+    };
+    let whole = [0xf8, 5, 0, 0, 0, 1, 0xfd, 95, 41, 8];
+    assert_eq!(told(None, header), whole, "everything, to somebody new");
+    let next = SnapshotHeader { tick: 6, applied: 6, ..header };
+    assert_eq!(told(Some(header), next), [0xc1, 8], "a byte, where all goes on");
+    let late = SnapshotHeader { tick: 8, margin: 9, ..header };
+    assert_eq!(told(Some(header), late), [0xd7, 9, 8]);
+    let slow = SnapshotHeader { tick: 9, applied: 5, speed: 90, ..header };
+    assert_eq!(told(Some(header), slow), [0xe8, 9, 0, 0, 0, 4, 90, 41, 8]);
+    let restored = SnapshotHeader { tick: 3, applied: 3, ..header };
+    assert_eq!(told(Some(header), restored), [0xc0, 3, 0, 0, 0, 8], "a tick before it is told whole");
+}
+
+#[test]
+fn p8_a_snapshot_that_leans_on_nothing_or_names_no_tick_is_refused() {
+    let after = |bytes: &[u8], before: Option<SnapshotHeader>| match ServerMessage::read(bytes) {
+        Ok(ServerMessage::Snapshot(change, _)) => change.after(before.as_ref()).map_err(|_| ()),
+        _ => Err(()),
+    };
+    let last = SnapshotHeader { tick: u32::MAX, ..SnapshotHeader::default() };
+    for bytes in [
+        &[0xf1, 0, 100, 0][..],
+        &[0xf4, 1, 0, 0, 0, 0, 100, 0],
+        &[0xe0, 1, 0, 0, 0, 100, 0],
+        &[0xd0, 1, 0, 0, 0, 0],
+    ] {
+        assert_eq!(after(bytes, None), Err(()), "{bytes:?} leans on the one before");
+        assert_eq!(after(bytes, Some(last)).is_ok(), bytes[0] & 3 == 0, "{bytes:?}, after the last tick");
+    }
+    assert_eq!(after(&[0xf8, 1, 0, 0, 0, 2, 0, 100, 0], None), Err(()), "a command before the first tick");
+    assert_eq!(after(&[0xfc, 1, 0, 0, 0, 0, 100, 0], None), Err(()), "no way to tell what was applied");
+    let whole = [0xf8, 5, 0, 0, 0, 1, 0xfd, 95, 41];
+    assert!(after(&whole, None).is_ok());
+    for length in 0..whole.len() {
+        assert_eq!(after(&whole[..length], None), Err(()), "cut to {length}");
+    }
 }
 
 #[test]
@@ -87,8 +128,23 @@ fn p8_fields_beyond_their_limits_are_refused() {
 
 proptest! {
     #[test]
+    fn any_header_is_read_as_it_was_written_whatever_was_before(
+        numbers in prop::collection::vec((any::<u16>(), 0_u32..4, any::<i8>(), 50_u8..=100, any::<u8>()), 1..8),
+    ) {
+        let mut before = None;
+        for (tick, ago, margin, speed, cost) in numbers {
+            let tick = u32::from(tick);
+            let header = SnapshotHeader { tick, applied: tick.saturating_sub(ago), margin, speed, cost };
+            let bytes = ServerMessage::Snapshot(HeaderChange::between(before.as_ref(), &header), &[]).to_bytes();
+            let Ok(ServerMessage::Snapshot(change, [])) = ServerMessage::read(&bytes) else { panic!("{bytes:?}") };
+            prop_assert_eq!(change.after(before.as_ref()), Ok(header));
+            before = Some(header);
+        }
+    }
+
+    #[test]
     fn p8_any_bytes_are_read_without_a_panic_and_written_back_the_same(
-        first in prop_oneof![1_u8..7, 0x81_u8..0x87, any::<u8>()],
+        first in prop_oneof![1_u8..7, 0x81_u8..0x87, 0xc0_u8..=0xff, any::<u8>()],
         rest in prop::collection::vec(any::<u8>(), 0..64),
     ) {
         let bytes = [&[first][..], &rest].concat();

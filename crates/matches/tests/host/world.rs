@@ -22,6 +22,8 @@ pub(crate) struct Client {
     pub(crate) is_return: bool,
     pub(crate) secret: [u8; 16],
     pub(crate) snapshots: Vec<(SnapshotHeader, Vec<u8>)>,
+    /// What the next snapshot leans on.
+    header: Option<SnapshotHeader>,
     pub(crate) pongs: Vec<(u32, u32, u16)>,
     pub(crate) notices: Vec<(Notice, String)>,
     /// Flags and name of each place that the roster told of.
@@ -66,7 +68,9 @@ impl Client {
                 assert_eq!((welcome.game, welcome.simulation, welcome.rate), ("walk", 7, 30));
                 assert_eq!(welcome.introduction, b"a line");
             }
-            ServerMessage::Snapshot(header, body) => {
+            ServerMessage::Snapshot(change, body) => {
+                let header = change.after(self.header.as_ref()).unwrap();
+                self.header = Some(header);
                 assert!(header.tick > self.tick(), "ticks rise");
                 self.snapshots.push((header, body.to_vec()));
             }
@@ -76,7 +80,11 @@ impl Client {
                     self.roster.insert(entry.slot, (entry.flags, entry.name.into(), entry.look.to_vec()));
                 }
             }
-            ServerMessage::Notice(kind, text) => self.notices.push((kind, text.into())),
+            ServerMessage::Notice(kind, text) => {
+                // The first snapshot after it is whole.
+                self.header = self.header.filter(|_| kind != Notice::Restored);
+                self.notices.push((kind, text.into()));
+            }
             ServerMessage::End(end) => self.end = Some((end.ranking, end.detail.to_vec())),
         }
     }

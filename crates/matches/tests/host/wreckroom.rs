@@ -4,7 +4,7 @@ use matches::game::{Game, Setup};
 use matches::host::{Effect, Host, Identity, Limits, Sink, Spec};
 use matches::ids::{ConnectionId, MatchId};
 use matches::recording::{ChunkKind, Reader, Replay, verify};
-use matches::wire::{ClientMessage, Hello, Input, ServerMessage};
+use matches::wire::{ClientMessage, Hello, Input, ServerMessage, SnapshotHeader};
 use matches::{Registry, Wreckroom};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,6 +15,7 @@ struct Player {
     slot: u8,
     secret: [u8; 16],
     applied: u32,
+    header: Option<SnapshotHeader>,
 }
 
 impl Sink for Player {
@@ -25,7 +26,10 @@ impl Sink for Player {
     fn binary(&mut self, message: &[u8]) {
         match ServerMessage::read(message).unwrap() {
             ServerMessage::Welcome(welcome) => (self.slot, self.secret) = (welcome.slot, *welcome.resume),
-            ServerMessage::Snapshot(header, _) => (self.tick, self.applied) = (header.tick, header.applied),
+            ServerMessage::Snapshot(change, _) => {
+                let header = change.after(self.header.as_ref()).unwrap();
+                (self.tick, self.applied, self.header) = (header.tick, header.applied, Some(header));
+            }
             _ => {}
         }
     }

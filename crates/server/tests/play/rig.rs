@@ -96,6 +96,7 @@ pub struct Player {
     pub tick: u32,
     /// Whether that was in a snapshot. The first one may show the tick that `welcome` told.
     has_snapshot: bool,
+    header: Option<SnapshotHeader>,
 }
 
 impl Player {
@@ -119,7 +120,7 @@ impl Player {
         assert_eq!((welcome.id, welcome.introduction), (id, &b"counting"[..]));
         let (slot, secret, is_return, tick) =
             (welcome.slot, *welcome.resume, welcome.is_return, welcome.tick);
-        Self { socket, slot, secret, is_return, tick, has_snapshot: false }
+        Self { socket, slot, secret, is_return, tick, has_snapshot: false, header: None }
     }
 
     /// The next snapshot; the header, the sum, and how many play.
@@ -127,7 +128,9 @@ impl Player {
         loop {
             let message = hear(&mut self.socket).await;
             let message = message.unwrap_or_else(|| panic!("closed: {:?}", self.socket.end()));
-            if let ServerMessage::Snapshot(header, body) = ServerMessage::read(&message).unwrap() {
+            if let ServerMessage::Snapshot(change, body) = ServerMessage::read(&message).unwrap() {
+                let header = change.after(self.header.as_ref()).unwrap();
+                self.header = Some(header);
                 let least = self.tick + u32::from(self.has_snapshot);
                 assert!(header.tick >= least, "ticks go forward: {} after {}", header.tick, self.tick);
                 self.has_snapshot = true;

@@ -49,9 +49,34 @@ impl Ramp {
         }
         tried
     }
+
+    /// Tries the largest good number once more with another measurement, and smaller ones as long as that fails.
+    pub(super) fn confirm(&self, mut tried: Tried, mut measure: impl FnMut(u32) -> Try) -> Tried {
+        let mut next = tried.best_number();
+        while let Some(players) = next {
+            let is_good = (0..2).any(|_| {
+                let row = measure(players);
+                let is_good = matches!(&row, Ok((_, Ok(()))));
+                eprintln!(
+                    "  {players} players for longer: {}",
+                    if is_good { "carried" } else { "not carried" }
+                );
+                tried.0.insert(players, row);
+                is_good
+            });
+            next = players.checked_sub(self.step).filter(|less| !is_good && *less > 0);
+        }
+        tried
+    }
 }
 
 impl Tried {
+    /// The largest good number.
+    fn best_number(&self) -> Option<u32> {
+        let good = self.rows().filter(|(_, row)| matches!(row, Ok((_, Ok(())))));
+        good.map(|(players, _)| players).max()
+    }
+
     /// By the number of players.
     pub(super) fn rows(&self) -> impl Iterator<Item = (u32, &Try)> {
         self.0.iter().map(|(players, row)| (*players, row))
@@ -90,6 +115,20 @@ mod tests {
             assert_eq!(found, Some(best), "{limit}: {asked:?}");
             assert!(asked.len() < 30, "{asked:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_carried_for_longer_is_no_answer() {
+        let ramp = Ramp { first: 256, step: 64, most: 8192 };
+        let row = |players: u32, limit: u32| {
+            let verdict = if players <= limit { Ok(()) } else { Err("too many".to_owned()) };
+            Ok((Found::read(&format!("players {players}\n")), verdict))
+        };
+        let confirmed = |limit: u32| {
+            let tried = ramp.confirm(ramp.climb(|players| row(players, 1000)), |players| row(players, limit));
+            tried.best_number()
+        };
+        assert_eq!((confirmed(1000), confirmed(850), confirmed(0)), (Some(960), Some(832), None));
     }
 
     #[test]
