@@ -46,7 +46,7 @@ impl Deadlines {
         is_new_waker: bool,
         moved: u64,
     ) -> (Option<End>, bool) {
-        let step = (self.options.idle_timeout / u32::from(STEPS)).clamp(Duration::from_millis(1), NEVER);
+        let step = self.step();
         let options = self.options;
         let timer = self
             .timer
@@ -73,6 +73,26 @@ impl Deadlines {
             timer.sleep.as_mut().reset(next);
         }
         (None, has_rung)
+    }
+
+    fn step(&self) -> Duration {
+        (self.options.idle_timeout / u32::from(STEPS)).clamp(Duration::from_millis(1), NEVER)
+    }
+
+    /// One side has ended its output: from now on the shorter timeout counts.
+    pub(super) fn half_closed(&mut self, cx: &mut Context<'_>) {
+        let Some(timeout) = self.options.half_closed_timeout.take() else { return };
+        if timeout >= self.options.idle_timeout {
+            return;
+        }
+        self.options.idle_timeout = timeout;
+        let step = self.step();
+        if let Some(timer) = &mut self.timer {
+            timer.quiet = 0;
+            timer.step = Instant::now() + step;
+            let next = timer.step.min(timer.over);
+            timer.ring_at(cx, next);
+        }
     }
 
     /// The timer is to ring then, too, in the time of [`net::now`].

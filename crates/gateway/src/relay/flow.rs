@@ -20,6 +20,8 @@ pub(super) struct Flow {
     state: State,
     /// The receiver's stream has bytes that it was given and not yet sent.
     unflushed: bool,
+    /// The receiver has got an orderly end.
+    is_shut: bool,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,13 @@ pub(super) enum Carried {
 
 impl Default for Flow {
     fn default() -> Self {
-        Self { kept: None, read_max: READ_BUFFER_BYTES as u32, state: State::Open, unflushed: false }
+        Self {
+            kept: None,
+            read_max: READ_BUFFER_BYTES as u32,
+            state: State::Open,
+            unflushed: false,
+            is_shut: false,
+        }
     }
 }
 
@@ -65,6 +73,11 @@ impl Flow {
     /// Whether nothing more will happen here.
     pub(super) fn is_over(&self) -> bool {
         self.state == State::Over
+    }
+
+    /// Whether the receiver has got an orderly end.
+    pub(super) fn is_shut(&self) -> bool {
+        self.is_shut
     }
 
     /// There is nobody to receive any more.
@@ -228,6 +241,7 @@ impl Flow {
             State::Open | State::Over => return Ok(()),
         };
         if done {
+            self.is_shut = self.state == State::Ending;
             self.state = State::Over;
         }
         Ok(())

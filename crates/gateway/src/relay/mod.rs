@@ -59,6 +59,9 @@ pub const ENDING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Default of [`RelayOptions::idle_timeout`].
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// Default of [`RelayOptions::half_closed_timeout`].
+pub const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(60);
+
 const _: () = assert!(READ_BYTES_WHEN_SLOW <= READ_BUFFER_BYTES && READ_BUFFER_BYTES <= BYTES_PER_TURN);
 
 /// The deadlines of one pair.
@@ -69,11 +72,14 @@ pub struct RelayOptions {
     pub idle_timeout: Duration,
     /// However busy it is, a pair is over after this time. Default: no limit.
     pub lifetime: Option<Duration>,
+    /// When one side has ended its output, this takes the place of the idle timeout, if it is shorter. Default
+    /// [`HALF_CLOSED_TIMEOUT`].
+    pub half_closed_timeout: Option<Duration>,
 }
 
 impl Default for RelayOptions {
     fn default() -> Self {
-        Self { idle_timeout: IDLE_TIMEOUT, lifetime: None }
+        Self { idle_timeout: IDLE_TIMEOUT, lifetime: None, half_closed_timeout: Some(HALF_CLOSED_TIMEOUT) }
     }
 }
 
@@ -176,6 +182,11 @@ where
         flow.keep(bytes);
     }
 
+    /// Whether the receiver on that way has got all that was sent, and an orderly end.
+    pub fn is_shut(&self, way: Way) -> bool {
+        if way == Way::ToBackend { self.up.is_shut() } else { self.down.is_shut() }
+    }
+
     /// The streams and the observer, when it is over.
     pub fn into_parts(self) -> (A, B, O) {
         (self.client, self.backend, self.observer)
@@ -220,6 +231,9 @@ where
         }
         if self.up.is_over() && self.down.is_over() {
             return Poll::Ready(self.end());
+        }
+        if self.first.is_some() {
+            self.deadlines.half_closed(cx);
         }
         if O::WATCHES {
             self.deadlines.expect(cx, self.observer.due());

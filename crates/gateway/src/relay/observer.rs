@@ -8,7 +8,7 @@ use std::time::Duration;
 ///
 /// Injected bytes are not shown to it. All of them are counted as bytes of the way.
 pub trait Observer {
-    /// Whether anybody looks at all. If not, bytes need not even come to user space.
+    /// Whether anybody looks at all.
     const WATCHES: bool = true;
 
     /// These bytes are about to be passed on.
@@ -20,6 +20,11 @@ pub trait Observer {
     /// The sender on that way has ended its output, or its stream failed. Appends what the receiver shall get before its
     /// own end of input.
     fn finish(&mut self, _way: Way, _out: &mut Vec<u8>) {}
+
+    /// Whether it will never want to see anything again. Then bytes need not even come to user space.
+    fn is_done(&self) -> bool {
+        !Self::WATCHES
+    }
 
     /// When it wants to be woken by itself, as [`net::now`] counts. Asked after each turn of the pair.
     fn due(&self) -> Option<Duration> {

@@ -116,12 +116,18 @@ fn a_pair_is_aborted_from_another_thread() {
 fn an_idle_pair_ends_and_a_busy_one_lives_until_its_lifetime_is_over() {
     run(async {
         let idle_timeout = Duration::from_millis(40);
-        let idle = pair_with(RelayOptions { idle_timeout, lifetime: None }, Unwatched);
+        let idle = pair_with(RelayOptions { idle_timeout, ..RelayOptions::default() }, Unwatched);
         assert_eq!(idle.ended.await.unwrap().end, End::Idle);
+
+        let half_closed_timeout = Some(idle_timeout);
+        let mut half = pair_with(RelayOptions { half_closed_timeout, ..RelayOptions::default() }, Unwatched);
+        half.client.shutdown().await.unwrap();
+        assert_eq!(half.ended.await.unwrap().end, End::Idle);
 
         let lifetime = Some(Duration::from_millis(300));
         let idle_timeout = Duration::from_secs(60);
-        let mut busy = pair_with(RelayOptions { idle_timeout, lifetime }, Unwatched);
+        let mut busy =
+            pair_with(RelayOptions { idle_timeout, lifetime, ..RelayOptions::default() }, Unwatched);
         while busy.client.write_all(b"x").await.is_ok() {
             if busy.backend.read(&mut [0; 8]).await.is_err() {
                 break;

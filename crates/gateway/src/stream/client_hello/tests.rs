@@ -39,7 +39,7 @@ fn read(bytes: &[u8]) -> Result<Option<ClientHello>, HelloError> {
 const EXTENSIONS: &[u8] = &[
     0x1a, 0x1a, 0, 0,                                                     // GREASE
     0, 0, 0, 16, 0, 14, 0, 0, 11, b'E', b'x', b'a', b'm', b'p', b'l', b'e', b'.', b'o', b'r', b'g',
-    0, 16, 0, 18, 0, 16, 2, 0x2a, 0x2a, 2, b'h', b'2', 8, b'h', b't', b't', b'p', b'/', b'1', b'.', b'1',
+    0, 16, 0, 17, 0, 15, 2, 0x2a, 0x2a, 2, b'h', b'2', 8, b'h', b't', b't', b'p', b'/', b'1', b'.', b'1',
     0, 43, 0, 3, 2, 3, 4,                                                 // supported versions
 ];
 
