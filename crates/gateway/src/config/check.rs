@@ -16,6 +16,9 @@ pub const POOLS_MAX: usize = 1024;
 /// Routes of one gateway. They are looked at one after the other.
 pub const ROUTES_MAX: usize = 4096;
 
+/// Largest number in a rate. More is no limit, and is written by leaving it out.
+pub const RATE_MAX: u32 = 1_000_000;
+
 /// Backends of one pool.
 pub const BACKENDS_MAX: usize = 1024;
 
@@ -340,7 +343,9 @@ fn check_timeouts(found: &mut Findings, route: &Route) {
 
 fn check_rate(found: &mut Findings, key: &str, rate: Option<Rate>) {
     if let Some(rate) = rate {
-        found.at(key).want(rate.per_second > 0 && rate.burst > 0, "per_second and burst are at least 1");
+        let good = |number: u32| (1..=RATE_MAX).contains(&number);
+        let fits = good(rate.per_second) && good(rate.burst);
+        found.at(key).want(fits, "per_second and burst are between 1 and 1000000");
     }
 }
 

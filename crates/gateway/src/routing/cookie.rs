@@ -15,7 +15,7 @@ pub(super) fn value(backend: &Backend) -> String {
 }
 
 /// The values of all cookies with this name.
-pub(super) fn values<'a>(head: &'a RequestHead, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn values<'a>(head: &'a RequestHead, name: &'a str) -> impl Iterator<Item = &'a str> {
     let pairs = head.header_all("cookie").flat_map(|cookies| cookies.split(';'));
     pairs.filter_map(move |pair| {
         let (key, value) = pair.trim().split_once('=')?;

@@ -3,7 +3,8 @@
 use super::path::{Pattern, Target};
 use super::{Facts, Pool, Refusal};
 use crate::config;
-use crate::config::{Key, OwnerKeys};
+use crate::config::{Key, Origins, OwnerKeys};
+use net::origin::Allowed;
 use std::borrow::Cow;
 use std::sync::Arc;
 use ws::head::RequestHead;
@@ -16,6 +17,8 @@ pub struct Route {
     /// Where it goes.
     pub pool: Arc<Pool>,
     path: Pattern,
+    /// Which pages may open WebSockets, as `net` checks it.
+    pub(crate) origins: Allowed,
 }
 
 /// Whether something fits.
@@ -66,7 +69,12 @@ impl Route {
     /// Compiles. A path that cannot be read, which the check of the configuration tells, becomes one that nothing fits.
     pub(super) fn new(config: &config::Route, pool: Arc<Pool>) -> Self {
         let path = Pattern::read(&config.path).unwrap_or_else(|_| Pattern::nothing());
-        Self { config: config.clone(), pool, path }
+        let origins = match &config.origins {
+            Origins::Any => Allowed::Any,
+            Origins::Same => Allowed::SameOrigin,
+            Origins::These(list) => Allowed::AlsoFrom(list.clone()),
+        };
+        Self { config: config.clone(), pool, path, origins }
     }
 
     /// Its name.

@@ -26,9 +26,14 @@ pub(super) fn mix(state: u64) -> u64 {
 }
 
 /// A client's address: IPv6 by its /64, because within it hosts change their address as they like.
-pub(super) fn of_address(address: IpAddr) -> u64 {
+pub(crate) fn of_address(address: IpAddr) -> u64 {
     match address.to_canonical() {
         IpAddr::V4(address) => hash(&[&address.octets()]),
         IpAddr::V6(address) => hash(&[&address.octets()[..8]]),
     }
+}
+
+/// A name.
+pub(crate) fn of_name(name: &str) -> u64 {
+    hash(&[name.as_bytes()])
 }

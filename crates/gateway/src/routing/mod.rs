@@ -24,8 +24,11 @@ mod pool;
 mod queue;
 mod refusal;
 
+pub(crate) use cookie::values as cookie_values;
 pub use fit::Route;
+pub(crate) use hash::{of_address as hash_of_address, of_name as hash_of};
 pub use owners::Owners;
+pub(crate) use path::Target;
 pub(crate) use path::check_path;
 pub use pool::Pool;
 pub use queue::{Line, Ticket};
