@@ -1,1 +1,4 @@
-//! Layer 7: HTTP on both sides, any version to any other.
+//! HTTP on both sides: requests and WebSockets of any version of HTTP, brought to backends over HTTP/1.1 or HTTP/2.
+
+pub mod headers;
+pub mod screen;
