@@ -230,16 +230,16 @@ impl Frames {
             }
             let Some(&first) = rest.first() else { return Seen::All };
             if half.pings.is_holding() || (half.track.is_between_frames() && half.pings.may_begin(first)) {
-                let (drop, verdict) = half.pings.take(rest);
-                match verdict {
-                    Verdict::Hold => {}
-                    Verdict::Theirs => half.release = true,
-                    Verdict::Ours => {
-                        half.pings.release();
-                        half.pings.is_waiting = false;
+                match half.pings.take(rest) {
+                    Verdict::Hold => return Seen::DropAfter { pass: at, drop: rest.len() },
+                    Verdict::Ours(drop) => return Seen::DropAfter { pass: at, drop },
+                    // What was held before these bytes goes in front of them, and then they are looked at again.
+                    Verdict::Theirs if half.pings.is_holding() => {
+                        half.release = true;
+                        continue;
                     }
+                    Verdict::Theirs => {}
                 }
-                return Seen::DropAfter { pass: at, drop };
             }
             match half.track.step(rest, message_bytes_max) {
                 Step::Took(size) => at += size,

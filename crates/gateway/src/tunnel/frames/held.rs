@@ -17,32 +17,29 @@ const MASKED: u8 = 0x80;
 pub(super) struct Pings {
     mark: [u8; 8],
     sent: u32,
-    /// The last one was not answered yet.
-    pub(super) is_waiting: bool,
     bytes: [u8; HELD_BYTES_MAX],
     held: u8,
 }
 
-/// What to do with what was held.
+/// What to do with bytes that may be an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// More bytes are needed.
+    /// All of them are held now; more are needed.
     Hold,
-    /// It is the answer to a ping of ours, complete. It must not pass.
-    Ours,
-    /// It is something else, and passes.
+    /// With so many of them it is the answer to a ping of ours. It must not pass, and nothing is held any more.
+    Ours(usize),
+    /// It is something else. None of them was taken; what was held before is still held.
     Theirs,
 }
 
 impl Pings {
     pub(super) fn new(mark: u64) -> Self {
-        Self { mark: mark.to_be_bytes(), sent: 0, is_waiting: false, bytes: [0; HELD_BYTES_MAX], held: 0 }
+        Self { mark: mark.to_be_bytes(), sent: 0, bytes: [0; HELD_BYTES_MAX], held: 0 }
     }
 
     /// Appends the next ping.
     pub(super) fn write(&mut self, key: Option<[u8; 4]>, out: &mut Vec<u8>) {
         self.sent = self.sent.wrapping_add(1);
-        self.is_waiting = true;
         let mut payload = [0; PING_BYTES];
         payload[..8].copy_from_slice(&self.mark);
         payload[8..].copy_from_slice(&self.sent.to_be_bytes());
@@ -58,33 +55,38 @@ impl Pings {
         self.held > 0
     }
 
-    /// Takes bytes, from the beginning of a frame on, and says how many of them and what becomes of all that is held.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> (usize, Verdict) {
+    /// Takes bytes, from the beginning of a frame on.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Verdict {
+        let before = self.held;
         for (index, &byte) in bytes.iter().enumerate() {
             self.bytes[usize::from(self.held)] = byte;
             self.held += 1;
-            match self.verdict() {
-                Verdict::Hold => {}
-                verdict => return (index + 1, verdict),
+            match self.is_ours() {
+                None => {}
+                Some(true) => {
+                    self.held = 0;
+                    return Verdict::Ours(index + 1);
+                }
+                Some(false) => {
+                    self.held = before;
+                    return Verdict::Theirs;
+                }
             }
         }
-        (bytes.len(), Verdict::Hold)
+        Verdict::Hold
     }
 
-    fn verdict(&self) -> Verdict {
+    /// Whether it is an answer, once that is known.
+    fn is_ours(&self) -> Option<bool> {
         let held = &self.bytes[..usize::from(self.held)];
-        let Some(&second) = held.get(1) else { return Verdict::Hold };
+        let &second = held.get(1)?;
         if usize::from(second & !MASKED) != PING_BYTES {
-            return Verdict::Theirs;
+            return Some(false);
         }
         let key_bytes = if second & MASKED == 0 { 0 } else { 4 };
-        let Some(payload) = held.get(2 + key_bytes..).filter(|payload| payload.len() == PING_BYTES) else {
-            return Verdict::Hold;
-        };
+        let payload = held.get(2 + key_bytes..).filter(|payload| payload.len() == PING_BYTES)?;
         let key = held[2..2 + key_bytes].first_chunk::<4>().copied().unwrap_or_default();
-        let is_ours =
-            payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).take(8).eq(self.mark);
-        if is_ours { Verdict::Ours } else { Verdict::Theirs }
+        Some(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).take(8).eq(self.mark))
     }
 
     /// What is held, which is not held any longer.
