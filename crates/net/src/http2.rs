@@ -19,10 +19,13 @@ mod client;
 mod exchange;
 mod meter;
 mod payload;
+mod requests;
 mod stream;
 mod watched;
 
 pub(crate) use client::Client;
+pub use requests::Http2Exchange;
+pub(crate) use requests::Http2Requests;
 pub use stream::Http2Stream;
 
 use crate::clock;

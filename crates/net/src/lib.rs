@@ -53,6 +53,7 @@ mod taken;
 mod tap;
 mod tls;
 mod trust;
+mod upstream;
 mod websocket;
 mod worker;
 
@@ -77,6 +78,7 @@ pub use taken::{BodyLength, Exchange, Opened, ResponseBody, body_fault};
 pub use tap::{Direction, Tapped};
 pub use tls::{Alpn, ClientAuthority, KeyLog, PeerCertificate, PemPair, Reloads, Tls, TlsError, TlsOptions};
 pub use trust::{Trust, verify_nothing};
+pub use upstream::{Http2Exchange, Http2Upstream, UpstreamTls, connect_http1};
 pub use websocket::{
     Mailbox, OutgoingMessage, OwnedMessage, Piece, Receiver, Sender, Serve, TrySendError, WebSocket, serve,
 };

@@ -23,7 +23,7 @@ const VERSION: &str = "13";
 const SUBPROTOCOLS_MAX: usize = 64;
 
 /// `Sec-WebSocket-Accept` for a key: "base64-encoded SHA-1 of the key concatenated with" a fixed string (section 4.2.2).
-fn accept_of(key: &str) -> String {
+pub fn accept_of(key: &str) -> String {
     let mut hash = Sha1::new();
     hash.update(key.as_bytes());
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");

@@ -2,7 +2,10 @@
 
 use super::{DialError, DialOptions, HttpVersion, Place, TlsHandshake};
 use crate::tls::Alpn;
+use crate::upstream::UpstreamTls;
 use rustls::pki_types::ServerName;
+use std::net::SocketAddr;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -38,5 +41,29 @@ impl Socket {
             return Err(DialError::VersionRefused(HttpVersion::Http2));
         }
         Ok((Self::Tls(Box::new(stream)), Some(facts)))
+    }
+
+    /// The same for a server that is known by its address. `preface` goes before everything else, TLS included.
+    pub(crate) async fn connect_to(
+        address: SocketAddr,
+        tls: Option<&UpstreamTls>,
+        alpn: Alpn,
+        preface: &[u8],
+    ) -> Result<Self, DialError> {
+        let failed = |error| DialError::Connect { address: address.to_string(), error };
+        let mut socket = TcpStream::connect(address).await.map_err(failed)?;
+        socket.set_nodelay(true).map_err(failed)?;
+        if !preface.is_empty() {
+            socket.write_all(preface).await.map_err(failed)?;
+        }
+        let Some(tls) = tls else { return Ok(Self::Plain(socket)) };
+        let config = tls.tls.config(&tls.trust, &[alpn]).map_err(DialError::Trust)?;
+        let name = ServerName::try_from(tls.name.clone())
+            .map_err(|_| DialError::Url(format!("{} (not a name that a certificate can have)", tls.name)))?;
+        let stream = TlsConnector::from(config).connect(name, socket).await.map_err(DialError::Tls)?;
+        if alpn == Alpn::Http2 && stream.get_ref().1.alpn_protocol() != Some(Alpn::Http2.name()) {
+            return Err(DialError::VersionRefused(HttpVersion::Http2));
+        }
+        Ok(Self::Tls(Box::new(stream)))
     }
 }

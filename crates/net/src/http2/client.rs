@@ -6,7 +6,7 @@ use crate::dial::{DialError, HttpVersion};
 use crate::limits::{Http2Limits, STREAM_WINDOW_BYTES};
 use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::{Ping, RecvStream};
-use http::{HeaderName, HeaderValue, Method, Request, Uri, Version as HttpCrateVersion};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, Version as HttpCrateVersion};
 use std::fmt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use ws::handshake::{ClientHandshake, HandshakeError};
@@ -72,7 +72,7 @@ impl fmt::Debug for Client {
     }
 }
 
-fn builder() -> Builder {
+pub(super) fn builder() -> Builder {
     let limits = Http2Limits::default();
     let mut builder = Builder::new();
     builder
@@ -103,7 +103,11 @@ fn request(handshake: &ClientHandshake) -> Option<Request<()>> {
 }
 
 async fn answer(response: ResponseFuture) -> Result<(ResponseHead, RecvStream), DialError> {
-    let (parts, body) = response.await.map_err(broken)?.into_parts();
+    answer_of(response.await.map_err(broken)?)
+}
+
+pub(super) fn answer_of(response: Response<RecvStream>) -> Result<(ResponseHead, RecvStream), DialError> {
+    let (parts, body) = response.into_parts();
     let fields = parts.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     let head =
         ResponseHead::from_fields(Version::Http2, parts.status.as_u16(), fields, HeadLimits::default())
@@ -123,12 +127,12 @@ async fn refusal(body: &mut RecvStream) -> Vec<u8> {
 }
 
 /// What went wrong before there was a connection of HTTP/2.
-fn refused(error: h2::Error) -> DialError {
+pub(super) fn refused(error: h2::Error) -> DialError {
     // What a server of HTTP/1.1 answers to the preface makes no frame.
     if error.is_library() { DialError::VersionRefused(HttpVersion::Http2) } else { broken(error) }
 }
 
-fn broken(error: h2::Error) -> DialError {
+pub(super) fn broken(error: h2::Error) -> DialError {
     if error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR) {
         return DialError::GoingAway;
     }
