@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::Waker;
 
 /// The pair ends now.
-pub(super) const ABORT: u8 = 1;
+pub(crate) const ABORT: u8 = 1;
 /// The observer wants to be asked.
 pub(super) const WAKE: u8 = 2;
 
@@ -63,18 +63,18 @@ impl Control {
     }
 
     /// Only the pair itself counts, so that no locked instruction is needed.
-    pub(super) fn add(&self, way: Way, bytes: usize) {
+    pub(crate) fn add(&self, way: Way, bytes: usize) {
         let counter = self.counter(way);
         counter.store(counter.load(Ordering::Relaxed).wrapping_add(bytes as u64), Ordering::Relaxed);
     }
 
     /// Whom to wake when something is raised.
-    pub(super) fn enlist(&self, waker: &Waker) {
+    pub(crate) fn enlist(&self, waker: &Waker) {
         *self.lock() = Some(waker.clone());
     }
 
     /// What was raised since the last time.
-    pub(super) fn take(&self) -> u8 {
+    pub(crate) fn take(&self) -> u8 {
         // Most of the time nothing is raised, and a plain load costs nothing.
         if self.flags.load(Ordering::Relaxed) == 0 { 0 } else { self.flags.swap(0, Ordering::Acquire) }
     }

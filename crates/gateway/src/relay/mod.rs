@@ -24,10 +24,11 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use control::ABORT;
 pub use control::{Control, Way};
 pub use observer::{Injections, Observer, Seen, Unwatched};
 
-use crate::relay::control::{ABORT, WAKE};
+use crate::relay::control::WAKE;
 use crate::relay::deadlines::Deadlines;
 use crate::relay::flow::{Carried, Flow};
 use crate::relay::shared::Shared;
