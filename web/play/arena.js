@@ -11,7 +11,7 @@ import { TICKS_PER_SECOND, UNIT, radians } from "./scene.js";
 /** @typedef {{seed: bigint, playersMax: number, options: Uint8Array}} Setup as a recording or a welcome has it */
 
 /** Words of each record in a list, as `crates/arena-web` has them. */
-const WORDS = Object.freeze({ drone: 20, body: 9, pellet: 8, grenade: 7, segment: 5, room: 5, gust: 3, event: 8 });
+const WORDS = Object.freeze({ drone: 20, body: 9, pellet: 8, grenade: 7, segment: 5, room: 5, gust: 3, event: 9 });
 /** No schedule of a door is longer, in ticks: whatever is a door has shown a leaf by then. */
 const DOOR_TICKS = 480;
 
@@ -19,6 +19,8 @@ const DOOR_TICKS = 480;
 export class ArenaModule {
   /** @type {WebAssembly.Module} */
   #module;
+  /** @type {number | undefined} */
+  #rules = undefined;
 
   /** @param {WebAssembly.Module} module */
   constructor(module) {
@@ -38,6 +40,12 @@ export class ArenaModule {
       console.warn("The simulation does not run here.", error);
       return null;
     }
+  }
+
+  /** The version of the rules that it plays by. A server or a recording of another one plays another game. @returns {number} */
+  get rules() {
+    this.#rules ??= /** @type {Exports} */ (/** @type {unknown} */ (new WebAssembly.Instance(this.#module, {}).exports)).rules_version?.() ?? 0;
+    return this.#rules;
   }
 
   /** @param {Setup} setup @returns {Arena | null} null if there cannot be such a match */
@@ -345,7 +353,7 @@ export function readEvent(w) {
     case 0: return { what: "rail", by, from: at, to: { x: w(6) / UNIT, y: w(7) / UNIT } };
     case 1: return { what: "pellet-end", id: value, at };
     case 2: return { what: "blast", by, at };
-    case 3: return { what: "hurt", slot, by, hp: value, at };
+    case 3: return { what: "hurt", slot, by, hp: value, at, seen: w(8) < 0 ? null : { x: w(6) / UNIT, y: w(7) / UNIT, back: w(8) / 8 } };
     case 4: return { what: "wrecked", slot, by, weapon: value, at };
     case 5: return { what: "captured", body: value, by, at };
     case 6: return { what: "set", by, room: value };

@@ -1,5 +1,5 @@
 //! "Why did I die": what the server judged when it wrecked one's drone, drawn from its events. A rail is judged where its
-//! shooter saw one, a little in the past; the picture shows both places, and how long ago it was.
+//! shooter saw one, a little in the past; the server tells that place, and the picture shows both.
 
 import { byId, setText } from "../chat/dom.js";
 import { DRONE_RADIUS, TICK_MS, TICKS_PER_SECOND, WEAPONS, inkOf } from "./scene.js";
@@ -7,12 +7,13 @@ import { DRONE_RADIUS, TICK_MS, TICKS_PER_SECOND, WEAPONS, inkOf } from "./scene
 /** @typedef {import("./scene.js").Moment} Moment */
 /** @typedef {import("./scene.js").Point} Point */
 /** @typedef {{tick: number, x: number, y: number}} Mark */
-/** @typedef {{by: number, hp: number, tick: number, at: Point}} Hurt */
+/** @typedef {{by: number, hp: number, seen: import("./scene.js").Seen | null}} Hurt */
 /** @typedef {{by: number, from: Point, to: Point, tick: number}} Beam */
 
-/** How much of one's own way is kept, in ticks. The server looks back at most six. */
+/** How much of one's own way is kept, in ticks. */
 const KEPT_TICKS = 30;
-const REWIND_TICKS_MAX = 6;
+/** How much of the way of whoever did it is drawn. */
+const SHOWN_TICKS = 18;
 
 export class DeathView {
   /** @type {Mark[]} */
@@ -40,7 +41,7 @@ export class DeathView {
     }
     for (const one of moment.happenings) {
       if (one.what === "rail") keep(this.#beams, { by: one.by, from: one.from, to: one.to, tick });
-      if (one.what === "hurt" && one.slot === slot) keep(this.#hurts, { by: one.by, hp: one.hp, tick, at: one.at });
+      if (one.what === "hurt" && one.slot === slot) keep(this.#hurts, { by: one.by, hp: one.hp, seen: one.seen });
       if (one.what === "wrecked" && one.slot === slot) this.#open(moment, one.by, one.weapon, one.at ?? me, slot);
       if (one.what === "returned" && one.slot === slot) this.close();
     }
@@ -72,16 +73,14 @@ export class DeathView {
     for (const hurt of this.#hurts) sum.set(hurt.by, (sum.get(hurt.by) ?? 0) + hurt.hp);
     const beam = weapon === 1 ? this.#beams.findLast((one) => one.by === by) : undefined;
     const place = at ?? this.#way.at(-1) ?? null;
-    const judged = beam && place ? rewound(this.#way, beam) : null;
+    const judged = weapon === 1 ? judgement(this.#hurts, by) : null;
     const shares = [...sum].map(([other, hp]) => `${hp} by ${moment.players.get(other)?.name ?? "somebody"}`).join(", ");
-    const caption = judged && judged.ago > 0
-      ? `The server judged the rail where ${name} saw you: ${Math.round(judged.ago * TICK_MS)} ms earlier, at the dashed circle.`
-      : beam ? `You were in the rail's way when ${name} fired.` : "Your way through the last second, and who did what.";
+    const caption = judged ? judgementText(judged, name) : "Your way through the last second, and who did what.";
     setText(byId("death-caption"), shares ? `${caption} Damage: ${shares}.` : caption);
     if (place) this.#draw(moment, place, by, beam, judged);
   }
 
-  /** @param {Moment} moment @param {Point} at @param {number} by @param {Beam | undefined} beam @param {Mark | null} judged */
+  /** @param {Moment} moment @param {Point} at @param {number} by @param {Beam | undefined} beam @param {import("./scene.js").Seen | null} judged */
   #draw(moment, at, by, beam, judged) {
     const canvas = /** @type {HTMLCanvasElement} */ (byId("death-view"));
     const density = Math.min(2, window.devicePixelRatio || 1);
@@ -89,8 +88,8 @@ export class DeathView {
     canvas.height = canvas.clientHeight * density;
     const context = canvas.getContext("2d");
     if (!context) return;
-    const way = this.#others.get(by)?.slice(-REWIND_TICKS_MAX * 3) ?? [];
-    const points = [at, ...this.#way.slice(-12), ...way.slice(-1), ...(beam ? [beam.from] : [])];
+    const way = this.#others.get(by)?.slice(-SHOWN_TICKS) ?? [];
+    const points = [at, ...this.#way.slice(-12), ...way.slice(-1), ...(beam ? [beam.from] : []), ...(judged ? [judged] : [])];
     const scale = fit(context, canvas, points);
     context.strokeStyle = "rgb(160 176 216 / 0.7)";
     context.lineWidth = 12;
@@ -114,7 +113,7 @@ export class DeathView {
       context.stroke();
     }
     circle(context, at, mine, 2.5 / scale, []);
-    if (judged) circle(context, judged, "#ffffff", 2 / scale, [5 / scale, 4 / scale]);
+    if (judged && judged.back > 0) circle(context, judged, "#ffffff", 2 / scale, [5 / scale, 4 / scale]);
     const last = beam?.from ?? way.at(-1);
     if (last && by !== moment.me?.slot) circle(context, last, theirs, 2.5 / scale, []);
     context.fillStyle = "#eef2fb";
@@ -125,21 +124,15 @@ export class DeathView {
   }
 }
 
-/**
- * Where on one's own way the rail hits: that is the tick that the server went back to.
- * @param {readonly Mark[]} way @param {Beam} beam
- * @returns {(Mark & {ago: number}) | null} `ago` in ticks; null if the way never crosses the rail
- */
-export function rewound(way, { from, to }) {
-  const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
-  const [dx, dy] = [(to.x - from.x) / length, (to.y - from.y) / length];
-  const last = way.at(-1)?.tick ?? 0;
-  for (const mark of way.slice(-REWIND_TICKS_MAX - 1).reverse()) {
-    const along = (mark.x - from.x) * dx + (mark.y - from.y) * dy;
-    const across = Math.abs((mark.y - from.y) * dx - (mark.x - from.x) * dy);
-    if (along >= -DRONE_RADIUS && along <= length + DRONE_RADIUS && across <= DRONE_RADIUS + 1) return { ...mark, ago: last - mark.tick };
-  }
-  return null;
+/** @param {readonly Hurt[]} hurts the latest last @param {number} by @returns {import("./scene.js").Seen | null} where their rail found one */
+export function judgement(hurts, by) {
+  return hurts.findLast((hurt) => hurt.by === by && hurt.seen !== null)?.seen ?? null;
+}
+
+/** @param {import("./scene.js").Seen} judged @param {string} name @returns {string} what the server did, as a sentence */
+export function judgementText({ back }, name) {
+  if (back === 0) return `The server judged the rail where you were when ${name} fired.`;
+  return `The server judged the rail where ${name} saw you: ${Math.round(back * TICK_MS)} ms earlier, at the dashed circle.`;
 }
 
 /** @template T @param {T[]} list @param {T} one */

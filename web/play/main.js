@@ -48,6 +48,7 @@ function goTo(search) {
 async function follow() {
   turn += 1;
   online = null;
+  byId("rules").hidden = true;
   for (const id of ["menu", "end"]) dialog(id).close();
   const parameters = query();
   const [match, replay] = [parameters.get("match") ?? "", parameters.get("replay") ?? ""];
@@ -103,6 +104,10 @@ async function playOnline(match, isSpectator) {
   const source = new OnlineMatch(match, { name: settings.name, colour: settings.colour, isSpectator, token: seat.match === match ? seat.token : "" }, arena);
   online = source;
   source.onState = (text) => screen.hud.banner(text);
+  source.onRules = (text) => {
+    byId("rules").hidden = !text;
+    setText(byId("rules-text"), text);
+  };
   source.onEnd = (ranked) => showEnd(ranked, source.slot, `/play?replay=${match}`);
   source.onClosed = (why) => {
     if (source !== online) return;
@@ -206,6 +211,7 @@ lobby.onChoose = ({ match, spectate, token }) => {
   goTo(`?match=${match}${spectate ? "&watch" : ""}`);
 };
 lobby.onDemo = () => goTo("?demo");
+byId("rules-reload").addEventListener("click", () => location.reload());
 setUpMenu();
 setUpEnd();
 window.addEventListener("popstate", () => void follow());

@@ -55,6 +55,8 @@ export class OnlineMatch {
   onEnd = (_ranked) => {};
   /** @param {string} _why it is over without an end of the match */
   onClosed = (_why) => {};
+  /** @param {string} _text what to do, if the server plays by other rules than this page; empty if it does not */
+  onRules = (_text) => {};
   /** There is something to see. */
   onReady = () => {};
 
@@ -164,6 +166,7 @@ export class OnlineMatch {
   #begin(welcome, now) {
     this.slot = welcome.slot === SPECTATOR ? -1 : welcome.slot;
     if (!this.#isSpectator) keepResume(this.#match, toHex(welcome.resume));
+    this.onRules(otherRules(welcome.simulation, this.#module?.rules ?? welcome.simulation));
     const first = new Told(welcome, null);
     const arena = this.slot >= 0 ? this.#simulate(welcome, first) : null;
     this.#told = arena ? new Told(welcome, arena) : first;
@@ -177,13 +180,13 @@ export class OnlineMatch {
   }
 
   /**
-   * The simulation, if it is the server's: it must build the same house.
+   * The simulation, if it is the server's: of the same version, and it must build the same house.
    * @param {import("./wire.js").Welcome} welcome @param {Told} told @returns {import("./arena.js").Arena | null}
    */
   #simulate(welcome, { house, world }) {
     const { playersMax, bodies, minutes, teams } = world.introduction;
-    if (welcome.rate !== TICKS_PER_SECOND) return null;
-    const arena = this.#module?.begin({ seed: welcome.seed, playersMax, options: options(bodies, minutes, teams) }) ?? null;
+    if (welcome.rate !== TICKS_PER_SECOND || welcome.simulation !== this.#module?.rules) return null;
+    const arena = this.#module.begin({ seed: welcome.seed, playersMax, options: options(bodies, minutes, teams) });
     const isSame = arena !== null && arena.house.isLike(house);
     if (arena && !isSame) console.warn("The server plays by other rules than this page knows: nothing is predicted.");
     return isSame ? arena : null;
@@ -243,6 +246,12 @@ export class OnlineMatch {
     });
     this.onEnd(ranked);
   }
+}
+
+/** @param {number} server @param {number} page versions of the rules @returns {string} */
+export function otherRules(server, page) {
+  if (server === page) return "";
+  return `This match has version ${server} of the rules, your page has version ${page}: your drone answers late. Reload the page; it comes back into its drone.`;
 }
 
 /** @param {Uint8Array} bytes */

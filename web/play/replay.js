@@ -40,6 +40,7 @@ export class ReplayWorld {
     const { about } = recording;
     const arena = about.game === "wreckroom" ? module.begin({ seed: about.seed, playersMax: about.playersMax, options: about.options }) : null;
     if (!arena) throw new RecordingError(`This page cannot play recordings of ${about.game}.`);
+    if (about.version !== module.rules) throw new RecordingError(`The recording has version ${about.version} of the rules, this page has version ${module.rules}. If the page is the older one, reload it.`);
     this.#recording = recording;
     this.#keyframes = [...recording.keyframes];
     this.world = new ArenaWorld(arena, about.options[3] ?? 5);

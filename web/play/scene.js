@@ -47,7 +47,7 @@
  * @typedef {{what: "rail", by: number, from: Point, to: Point}
  *   | {what: "pellet-end", id: number, at: Point}
  *   | {what: "blast", by: number, at: Point}
- *   | {what: "hurt", slot: number, by: number, hp: number, at: Point}
+ *   | {what: "hurt", slot: number, by: number, hp: number, at: Point, seen: Seen | null}
  *   | {what: "wrecked", slot: number, by: number, weapon: number, at: Point | null}
  *   | {what: "captured", body: number, by: number, at: Point | null}
  *   | {what: "returned", slot: number, at: Point}
@@ -55,6 +55,7 @@
  *   | {what: "hit", body: number, at: Point}} Happening
  */
 /** @typedef {{x: number, y: number}} Point */
+/** @typedef {Point & {back: number}} Seen where a rail found a drone, as its shooter saw it, and how many ticks ago that was */
 
 /**
  * @typedef {object} Player a line of the scoreboard

@@ -40,6 +40,7 @@ macro_rules! exports {
 }
 
 exports! {
+    fn rules_version() -> u32;
     fn begin(seed_low: u32, seed_high: u32, players_max: u32, options: u32) -> u32;
     fn predict_from(tick: u32, slot: u32);
     fn place_body(number: u32, kind: u32, x: i32, y: i32, vx: i32, vy: i32);

@@ -32,8 +32,9 @@ pub const ROOM_WORDS: usize = 5;
 /// Words of a gust: room, and what it adds to x and y of velocities.
 pub const GUST_WORDS: usize = 3;
 /// Words of an event: kind (0 rail, 1 pellet end, 2 blast, 3 hurt, 4 wrecked, 5 captured, 6 set, 7 returned), slot, by, value (a pellet's
-/// id, lost health, a weapon, a body, a room), x, y, and for a rail x and y of its end. -1 where there is none.
-pub const EVENT_WORDS: usize = 8;
+/// id, lost health, a weapon, a body, a room), x, y; x and y of the end of a rail, or of where a rail found who was hurt; and how many
+/// eighths of a tick ago that was. -1 where there is none.
+pub const EVENT_WORDS: usize = 9;
 
 /// The state of the module.
 pub struct Page {
@@ -67,6 +68,11 @@ impl Page {
     /// The shared buffer.
     pub fn buffer(&mut self) -> &mut [u8] {
         self.words.bytes_mut()
+    }
+
+    /// The version of the rules that the module plays by; the server tells its own.
+    pub fn rules_version(&mut self) -> u32 {
+        arena::RULES_VERSION
     }
 
     /// Begins with a match: its seed in two halves, its number of places, and `options` bytes of options in the buffer.
@@ -429,7 +435,7 @@ fn event_words(event: &Event) -> [i32; EVENT_WORDS] {
     let words = |kind: i32, slot: Option<Slot>, by: Option<Slot>, value: i32, at: Option<Vector>| {
         let of = |slot: Option<Slot>| slot.map_or(-1, i32::from);
         let (x, y) = at.map_or((-1, -1), |at| (at.x, at.y));
-        [kind, of(slot), of(by), value, x, y, -1, -1]
+        [kind, of(slot), of(by), value, x, y, -1, -1, -1]
     };
     match *event {
         Event::Rail { by, from, to } => {
@@ -439,7 +445,13 @@ fn event_words(event: &Event) -> [i32; EVENT_WORDS] {
         }
         Event::PelletEnd { id, at } => words(1, None, None, i32::from(id), Some(at)),
         Event::Blast { by, at } => words(2, None, Some(by), -1, Some(at)),
-        Event::Hurt { slot, by, hp, at } => words(3, Some(slot), Some(by), i32::from(hp), Some(at)),
+        Event::Hurt { slot, by, hp, at, seen } => {
+            let mut words = words(3, Some(slot), Some(by), i32::from(hp), Some(at));
+            if let Some(seen) = seen {
+                (words[6], words[7], words[8]) = (seen.at.x, seen.at.y, i32::from(seen.eighths));
+            }
+            words
+        }
         Event::Wrecked { slot, by, weapon, at } => words(4, Some(slot), Some(by), weapon as i32, Some(at)),
         Event::Captured { body, by, at } => words(5, None, Some(by), i32::from(body), Some(at)),
         Event::Set { by, room } => words(6, None, Some(by), i32::from(room), None),

@@ -3,7 +3,7 @@
 use crate::{
     chance::Chance,
     config::Config,
-    contest::Contest,
+    contest::{Blow, Contest},
     drone::Trigger,
     furnish, grenades, hash,
     map::Map,
@@ -162,7 +162,9 @@ impl Arena {
         self.contest.drones[usize::from(slot)] = None;
         self.contest.is_bot[usize::from(slot)] = false;
         self.history.forget(slot);
-        self.pellets.retain(|pellet| pellet.owner != slot);
+        for pellet in self.pellets.extract_if(.., |pellet| pellet.owner == slot) {
+            self.contest.between.push(Event::PelletEnd { id: pellet.id, at: pellet.at });
+        }
         self.grenades.retain(|grenade| grenade.owner != slot);
         self.set_out();
     }
@@ -170,7 +172,7 @@ impl Arena {
     /// One tick. At most one command for each slot, in the order of slots; a drone without one does nothing, and a command
     /// for nobody's slot is ignored. Once the match is over nothing happens any more.
     pub fn step(&mut self, commands: &[(Slot, Command)]) {
-        self.contest.events.clear();
+        self.contest.turn_page();
         if self.is_over() {
             return;
         }
@@ -269,11 +271,11 @@ impl Arena {
             let impulse = ram.speed * (2 * mass) / (DRONE_MASS + mass);
             let hp = (impulse * RAM_HURT / (1_000 * UNIT / 30)).min(RAM_HURT_MAX) as u8;
             if other < DRONES_MAX {
-                self.contest.hurt(drone, other as Slot, hp, Weapon::Ram);
-                self.contest.hurt(other as Slot, drone, hp, Weapon::Ram);
+                self.contest.hurt(drone, Blow::now(other as Slot, hp, Weapon::Ram));
+                self.contest.hurt(other as Slot, Blow::now(drone, hp, Weapon::Ram));
             } else {
                 self.contest.hit_body(&self.map, other - DRONES_MAX, drone);
-                self.contest.hurt(drone, drone, hp / RAM_ITEM_PART, Weapon::Ram);
+                self.contest.hurt(drone, Blow::now(drone, hp / RAM_ITEM_PART, Weapon::Ram));
             }
         }
     }
@@ -286,7 +288,10 @@ impl Arena {
                 continue;
             };
             if trigger.pellet {
-                pellets::fire(&mut self.pellets, self.next_pellet, slot, drone.at, drone.aim);
+                let ended = pellets::fire(&mut self.pellets, self.next_pellet, slot, drone.at, drone.aim);
+                if let Some(Pellet { id, at, .. }) = ended {
+                    self.contest.note(Event::PelletEnd { id, at });
+                }
                 self.next_pellet = self.next_pellet.wrapping_add(1);
             }
             if trigger.grenade {

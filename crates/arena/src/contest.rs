@@ -3,7 +3,7 @@
 use crate::{
     drone::RESPAWN_TICKS,
     map::Map,
-    model::{Body, DRONES_MAX, Drone, Event, HP_MAX, ITEM_HIT, Slot, Vector, Weapon},
+    model::{Body, DRONES_MAX, Drone, Event, HP_MAX, ITEM_HIT, Seen, Slot, Vector, Weapon},
 };
 use alloc::{vec, vec::Vec};
 
@@ -31,6 +31,25 @@ pub(crate) struct Contest {
     pub(crate) is_bot: Vec<bool>,
     pub(crate) bodies: Vec<Body>,
     pub(crate) events: Vec<Event>,
+    /// What happened since the latest tick: it is told with the next one.
+    pub(crate) between: Vec<Event>,
+}
+
+/// What hurts a drone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blow {
+    /// Who does it. That may be the drone itself: then nobody has points from it.
+    pub(crate) by: Slot,
+    pub(crate) hp: u8,
+    pub(crate) weapon: Weapon,
+    pub(crate) seen: Option<Seen>,
+}
+
+impl Blow {
+    /// One that hits the present.
+    pub(crate) fn now(by: Slot, hp: u8, weapon: Weapon) -> Self {
+        Self { by, hp, weapon, seen: None }
+    }
 }
 
 impl Contest {
@@ -42,7 +61,15 @@ impl Contest {
             is_bot: vec![false; DRONES_MAX],
             bodies,
             events: Vec::with_capacity(EVENTS_MAX),
+            between: Vec::new(),
         }
+    }
+
+    /// Forgets what happened in the latest tick, and goes on with what happened since.
+    pub(crate) fn turn_page(&mut self) {
+        self.events.clear();
+        self.between.truncate(EVENTS_MAX);
+        self.events.append(&mut self.between);
     }
 
     pub(crate) fn note(&mut self, event: Event) {
@@ -99,9 +126,8 @@ impl Contest {
         self.note(Event::Set { by, room });
     }
 
-    /// Hurts a drone, unless it is shielded, gone, or on the side of who does it. `by` may be the drone itself: then nobody
-    /// has points from it.
-    pub(crate) fn hurt(&mut self, slot: Slot, by: Slot, hp: u8, weapon: Weapon) {
+    /// Hurts a drone, unless it is shielded, gone, or on the side of who does it.
+    pub(crate) fn hurt(&mut self, slot: Slot, Blow { by, hp, weapon, seen }: Blow) {
         if slot != by && self.are_allies(slot, by) {
             return;
         }
@@ -111,7 +137,7 @@ impl Contest {
         }
         drone.hp = drone.hp.saturating_sub(hp);
         let (at, is_wrecked) = (drone.at, drone.hp == 0);
-        self.note(Event::Hurt { slot, by, hp, at });
+        self.note(Event::Hurt { slot, by, hp, at, seen });
         if is_wrecked {
             self.wreck(slot, by, weapon, at);
         }

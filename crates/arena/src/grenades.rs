@@ -2,7 +2,7 @@
 
 use crate::{
     angle::{self, ONE},
-    contest::Contest,
+    contest::{Blow, Contest},
     map::Map,
     model::{BLAST_RADIUS, DRONES_MAX, Event, GRENADES_MAX, Grenade, Length, Slot, UNIT, Vector, Weapon},
     physics::{DISCS_MAX, Physics, limit_speed},
@@ -91,7 +91,7 @@ fn blast(grenade: Grenade, physics: &mut Physics, contest: &mut Contest, map: &M
             contest.hit_body(map, index - DRONES_MAX, by);
         } else if index as Slot != by {
             let hp = (BLAST_HURT * force / i64::from(BLAST_RADIUS)) as u8;
-            contest.hurt(index as Slot, by, hp, Weapon::Grenade);
+            contest.hurt(index as Slot, Blow::now(by, hp, Weapon::Grenade));
         }
     }
 }

@@ -58,6 +58,11 @@ mod tests;
 pub mod view;
 mod walls;
 
+/// The version of the rules. Who changes what a match computes, or how its state is saved, raises it: a recording is the commands
+/// of a match and nothing else, and a page predicts with a module that may be an older one, so both must learn that theirs are
+/// other rules. `tests/golden.rs` notices whether it was forgotten.
+pub const RULES_VERSION: u32 = 1;
+
 pub use arena::{Arena, JoinError, LoadError};
 pub use config::{Config, MINUTES_DEFAULT, MINUTES_MAX, OPTIONS_BYTES, TEAMS_MAX};
 pub use map::Map;

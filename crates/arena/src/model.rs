@@ -333,6 +333,8 @@ pub enum Event {
         hp: u8,
         /// Where it is.
         at: Vector,
+        /// What a rail was judged by; `None` for all other weapons, which hit the present.
+        seen: Option<Seen>,
     },
     /// A drone was wrecked. Everybody learns of it, without the place.
     Wrecked {
@@ -368,6 +370,15 @@ pub enum Event {
         /// Where.
         at: Vector,
     },
+}
+
+/// Where a rail found a drone: in the past, as its shooter saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Where the drone was then.
+    pub at: Vector,
+    /// How long ago that was, in eighths of a tick.
+    pub eighths: u8,
 }
 
 /// A place in the ranking of a match.

@@ -2,7 +2,7 @@
 
 use crate::{
     angle,
-    contest::Contest,
+    contest::{Blow, Contest},
     map::Map,
     model::{DRONES_MAX, Event, Length, PELLET_SPEED, PELLETS_MAX, Pellet, Slot, UNIT, Vector, Weapon},
     physics::{Disc, Physics},
@@ -80,15 +80,16 @@ pub(crate) fn fly_free(around: &Surroundings, pellet: &mut Pellet) -> bool {
     next.is_some()
 }
 
-/// A shot from a drone. When there are too many pellets, it replaces the one that would end first.
-pub(crate) fn fire(pellets: &mut Vec<Pellet>, id: u16, owner: Slot, at: Vector, aim: u16) {
+/// A shot from a drone. When there are too many pellets, it replaces the one that would end first, which is returned.
+pub(crate) fn fire(pellets: &mut Vec<Pellet>, id: u16, owner: Slot, at: Vector, aim: u16) -> Option<Pellet> {
     let velocity = angle::along(aim, PELLET_SPEED);
     let pellet = Pellet { id, owner, at, velocity, life: PELLET_TICKS, bounces: PELLET_BOUNCES };
     if pellets.len() < PELLETS_MAX {
         pellets.push(pellet);
-    } else if let Some(oldest) = pellets.iter_mut().min_by_key(|pellet| pellet.life) {
-        *oldest = pellet;
+        return None;
     }
+    let oldest = pellets.iter_mut().min_by_key(|pellet| pellet.life)?;
+    Some(core::mem::replace(oldest, pellet))
 }
 
 /// One tick of all pellets, after everything else has moved.
@@ -186,7 +187,7 @@ fn strike(disc: usize, velocity: Vector, by: Slot, physics: &mut Physics, contes
     hit.velocity.x += velocity.x / (PELLET_PUSH_PART * hit.mass);
     hit.velocity.y += velocity.y / (PELLET_PUSH_PART * hit.mass);
     if disc < DRONES_MAX {
-        contest.hurt(disc as Slot, by, PELLET_HURT, Weapon::Pellet);
+        contest.hurt(disc as Slot, Blow::now(by, PELLET_HURT, Weapon::Pellet));
     } else {
         contest.hit_body(map, disc - DRONES_MAX, by);
     }

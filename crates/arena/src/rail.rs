@@ -2,11 +2,11 @@
 
 use crate::{
     angle::{self, ONE},
-    contest::Contest,
+    contest::{Blow, Contest},
     map::Map,
     model::{
-        Angle, DRONE_RADIUS, DRONES_MAX, Drone, Event, Length, RAIL_REACH, REWIND_TICKS_MAX, Slot, UNIT,
-        Vector, Weapon,
+        Angle, DRONE_RADIUS, DRONES_MAX, Drone, Event, Length, RAIL_REACH, REWIND_TICKS_MAX, Seen, Slot,
+        UNIT, Vector, Weapon,
     },
     physics::Physics,
     surroundings::Surroundings,
@@ -24,6 +24,8 @@ const TARGETS_MAX: usize = 2;
 /// Ticks of which the places of all drones are remembered.
 pub(crate) const HISTORY_TICKS: usize = 8;
 const _: () = assert!(HISTORY_TICKS > REWIND_TICKS_MAX as usize);
+/// How far back a rail is judged at most.
+const REWIND_EIGHTHS_MAX: u8 = REWIND_TICKS_MAX as u8 * 8;
 /// The place of a drone that was not there.
 pub(crate) const NOWHERE: Vector = Vector { x: i32::MIN, y: i32::MIN };
 
@@ -58,7 +60,7 @@ impl History {
 
     /// Where a drone was `eighths` of a tick before `tick`, which was remembered last. `None` if it was not there.
     pub(crate) fn place(&self, slot: usize, tick: u32, eighths: u8) -> Option<Vector> {
-        let eighths = u32::from(eighths).min(REWIND_TICKS_MAX * 8);
+        let eighths = u32::from(eighths.min(REWIND_EIGHTHS_MAX));
         let at = |back: u32| {
             let place = self.places[tick.wrapping_sub(back) as usize % HISTORY_TICKS][slot];
             (place != NOWHERE).then_some(place)
@@ -88,6 +90,8 @@ pub(crate) struct Shot {
 struct Target {
     disc: usize,
     distance: Length,
+    /// Where it was found.
+    at: Vector,
 }
 
 /// Fires a rail, after all have moved and the tick was remembered.
@@ -109,7 +113,7 @@ pub(crate) fn fire(
     let mut targets: [Option<Target>; TARGETS_MAX] = [None; TARGETS_MAX];
     let mut consider = |disc: usize, at: Vector, radius: Length| {
         if let Some(distance) = meets(from, direction, reach, at, radius) {
-            insert(&mut targets, Target { disc, distance });
+            insert(&mut targets, Target { disc, distance, at });
         }
     };
     for (slot, drone) in contest.drones.iter().enumerate() {
@@ -133,7 +137,7 @@ pub(crate) fn fire(
     });
     contest.note(Event::Rail { by: shot.by, from, to });
     for target in targets.into_iter().flatten() {
-        strike(target.disc, shot, physics, contest, map);
+        strike(target, shot, physics, contest, map);
     }
 }
 
@@ -166,13 +170,15 @@ fn meets(from: Vector, direction: Vector, reach: Length, at: Vector, radius: Len
     (distance <= i64::from(reach)).then_some(distance as Length)
 }
 
-fn strike(disc: usize, shot: Shot, physics: &mut Physics, contest: &mut Contest, map: &Map) {
+fn strike(target: Target, shot: Shot, physics: &mut Physics, contest: &mut Contest, map: &Map) {
+    let Target { disc, at, .. } = target;
     let hit = &mut physics.discs[disc];
     let push = angle::along(shot.aim, RAIL_PUSH / hit.mass.max(1));
     hit.velocity.x += push.x;
     hit.velocity.y += push.y;
     if disc < DRONES_MAX {
-        contest.hurt(disc as Slot, shot.by, RAIL_HURT, Weapon::Rail);
+        let seen = Some(Seen { at, eighths: shot.rewind.min(REWIND_EIGHTHS_MAX) });
+        contest.hurt(disc as Slot, Blow { by: shot.by, hp: RAIL_HURT, weapon: Weapon::Rail, seen });
     } else {
         contest.hit_body(map, disc - DRONES_MAX, shot.by);
     }

@@ -8,7 +8,7 @@
 use arena::{
     Arena, Config, bot,
     chance::Chance,
-    model::{Slot, Vector},
+    model::{Command, Slot, Vector},
     view::{Cadence, Decoder, Shared, Told, View, introduce, write},
 };
 use std::{fmt::Write as _, fs, path::PathBuf};
@@ -62,7 +62,10 @@ fn found(decoder: &Decoder) -> String {
             Told::Rail { by, from, to } => format!("rail {by} {} {}", place(from), place(to)),
             Told::PelletEnd { id, at } => format!("pellet-end {id} {}", place(at)),
             Told::Blast { by, at } => format!("blast {by} {}", place(at)),
-            Told::Hurt { slot, by, hp } => format!("hurt {slot} {by} {hp}"),
+            Told::Hurt { slot, by, hp, seen } => {
+                let seen = seen.map(|seen| format!(" {} {}", seen.eighths, place(seen.at)));
+                format!("hurt {slot} {by} {hp}{}", seen.unwrap_or_default())
+            }
             Told::Wrecked { slot, by, weapon, at } => {
                 format!("wrecked {slot} {by} {} {}", weapon as u8, at.map_or("-".to_owned(), place))
             }
@@ -97,8 +100,13 @@ fn make(seed: u64, players: u16, seat: Seat, ticks: u32) -> String {
     let mut chance = Chance::new(seed, 5);
     for tick in 1..=ticks {
         let mut entropy = || u64::from(chance.next()) << 32 | u64::from(chance.next());
-        let commands: Vec<_> =
-            (0..players).map(|slot| (slot as Slot, bot::think(&arena, slot as Slot, entropy()))).collect();
+        let commands: Vec<_> = (0..players)
+            .map(|slot| {
+                // Each shoots as somebody with another network.
+                let command = bot::think(&arena, slot as Slot, entropy());
+                (slot as Slot, Command { rewind: (slot * 5 % 48) as u8, ..command })
+            })
+            .collect();
         arena.step(&commands);
         shared.prepare(&arena);
         // A reader that is slow now and then: gaps of all sizes, also one that is too long for differences.

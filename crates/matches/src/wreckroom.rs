@@ -36,7 +36,7 @@ fn config(setup: &Setup) -> Option<Config> {
 
 impl Game for Wreckroom {
     const NAME: &'static str = "wreckroom";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = arena::RULES_VERSION;
     const TICKS_PER_SECOND: u32 = TICKS_PER_SECOND;
     const PLAYERS_MAX: u16 = DRONES_MAX as u16;
     const COMMAND_BYTES: usize = view::COMMAND_BYTES;

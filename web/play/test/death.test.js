@@ -1,30 +1,22 @@
-//! Which moment of one's own way a rail was judged at.
+//! What is said of the rail that wrecked one: what the server told, and nothing that was guessed.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rewound } from "../death.js";
+import { judgement, judgementText } from "../death.js";
+import { TICK_MS } from "../scene.js";
 
-/** Flies to the right, ten units a tick. */
-const way = Array.from({ length: 20 }, (_, i) => ({ tick: 100 + i, x: 500 + i * 10, y: 300 }));
-/** @param {number} x */
-const upwards = (x) => ({ by: 3, tick: 119, from: { x, y: 600 }, to: { x, y: 0 } });
+const seen = (/** @type {number} */ x, /** @type {number} */ back) => ({ x, y: 300, back });
 
-test("m7_a_rail_through_where_one_is_was_judged_now", () => {
-  const judged = rewound(way, upwards(690));
-  assert.deepEqual(judged && [judged.tick, judged.ago], [119, 0]);
+test("m8_the_latest_rail_of_whoever_did_it_counts", () => {
+  const hurts = [
+    { by: 3, hp: 30, seen: seen(400, 4) }, { by: 3, hp: 30, seen: seen(500, 2.5) }, { by: 4, hp: 30, seen: seen(700, 6) }, { by: 3, hp: 6, seen: null },
+  ];
+  assert.deepEqual(judgement(hurts, 3), seen(500, 2.5));
+  assert.equal(judgement(hurts, 5), null);
+  assert.equal(judgement([], 3), null);
 });
 
-test("m7_a_rail_behind_one_was_judged_where_its_shooter_saw_one", () => {
-  // 45 units behind: three ticks ago the drone, which is 16 units wide to each side, was still in the way.
-  const judged = rewound(way, upwards(645));
-  assert.deepEqual(judged && [judged.tick, judged.ago], [116, 3]);
-});
-
-test("m7_the_server_looks_back_two_hundred_milliseconds_and_not_further", () => {
-  assert.equal(rewound(way, upwards(560)), null);
-  assert.equal(rewound([], upwards(690)), null);
-});
-
-test("m7_a_rail_that_ends_before_one_did_not_hit", () => {
-  assert.equal(rewound(way, { by: 3, tick: 119, from: { x: 690, y: 600 }, to: { x: 690, y: 400 } }), null);
+test("m8_the_sentence_tells_how_long_ago_it_was", () => {
+  assert.match(judgementText(seen(1, 3), "Bea"), new RegExp(`where Bea saw you: ${Math.round(3 * TICK_MS)} ms earlier`));
+  assert.match(judgementText(seen(1, 0), "Bea"), /where you were when Bea fired/);
 });

@@ -130,6 +130,10 @@ test("m3_hostile_recordings_are_refused_with_a_sentence", () => {
   for (const [what, bytes] of hostile) assert.throws(() => new Recording(Uint8Array.from(bytes)), RecordingError, what);
   const foreign = new Recording(Uint8Array.from([...start(about("chess")), ...chunk(3, 1, u64(0n))]));
   assert.throws(() => new ReplayWorld(module, foreign), RecordingError);
+  const older = about();
+  older[10] = 99;
+  const otherRules = new Recording(Uint8Array.from([...start(older), ...chunk(3, 1, u64(0n))]));
+  assert.throws(() => new ReplayWorld(module, otherRules), /has version 99 of the rules, this page has version 1/);
   const nonsense = new Recording(Uint8Array.from([...start(), ...chunk(1, 1, [3, 255, 255, 255, 255, 255, 1]), ...chunk(3, 2, u64(0n))]));
   assert.throws(() => new ReplayWorld(module, nonsense).step(), RecordingError);
 });

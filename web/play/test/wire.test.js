@@ -46,7 +46,7 @@ function told(event) {
     case "blast":
       return `blast ${event.by} ${place(event.at)}`;
     case "hurt":
-      return `hurt ${event.slot} ${event.by} ${event.hp}`;
+      return `hurt ${event.slot} ${event.by} ${event.hp}${event.seen ? ` ${event.seen.back * 8} ${place(event.seen)}` : ""}`;
     case "wrecked":
       return `wrecked ${event.slot} ${event.by} ${event.weapon} ${place(event.at)}`;
     case "captured":

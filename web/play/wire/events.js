@@ -4,11 +4,12 @@ import { WireError } from "./bytes.js";
 
 /** @typedef {{x: number, y: number}} Point in units */
 /**
- * Places are null where they are out of sight. A rail's are where it comes into sight and where it goes out of it.
+ * Places are null where they are out of sight. A rail's are where it comes into sight and where it goes out of it. `seen` is where
+ * a rail found one's own drone, and how many ticks ago that was; null for other weapons, and for others.
  * @typedef {{what: "rail", by: number, from: Point, to: Point}
  *   | {what: "pellet-end", id: number, at: Point}
  *   | {what: "blast", by: number, at: Point}
- *   | {what: "hurt", slot: number, by: number, hp: number}
+ *   | {what: "hurt", slot: number, by: number, hp: number, seen: (Point & {back: number}) | null}
  *   | {what: "wrecked", slot: number, by: number, weapon: number, at: Point | null}
  *   | {what: "captured", body: number, by: number}
  *   | {what: "set", by: number, room: number}
@@ -30,8 +31,10 @@ function readHappening(kind, reader) {
       return { what: "pellet-end", id: reader.u16(), at: readPoint(reader) };
     case 2:
       return { what: "blast", by: reader.u8(), at: readPoint(reader) };
-    case 3:
-      return { what: "hurt", slot: reader.u8(), by: reader.u8(), hp: reader.u8() };
+    case 3: {
+      const [slot, by, lost] = [reader.u8(), reader.u8(), reader.u8()];
+      return { what: "hurt", slot, by, hp: lost & 0x7f, seen: lost & 0x80 ? { back: reader.u8() / 8, ...readPoint(reader) } : null };
+    }
     case 4: {
       const [slot, by, how] = [reader.u8(), reader.u8(), reader.u8()];
       const weapon = how & 0x7f;

@@ -22,6 +22,7 @@ export async function checkPlay(stage) {
   await checkWatching(stage, ann);
   await checkWholeMatch(stage, ann);
   await checkWrongLinks(stage, ann);
+  await checkOldPage(stage, ann);
   await checkPictures(stage, ann);
 }
 
@@ -198,6 +199,29 @@ async function checkWrongLinks(stage, { page, proxy }) {
     await page.waitForSelector("#lobby:not([hidden])");
     await page.waitForFunction(() => /does not run/.test(document.getElementById("search-state")?.textContent ?? ""));
     assert.equal(new URL(page.url()).search, "");
+  });
+}
+
+/** @param {import("../stage.js").Stage} stage @param {Person} ann */
+async function checkOldPage(stage, { context, proxy }) {
+  await stage.check("a page whose simulation is of another version says so, plays without prediction, and offers to load anew", async () => {
+    const { page } = await stage.device(context, proxy);
+    await page.addInitScript(() => {
+      const Real = WebAssembly.Instance;
+      const older = (/** @type {WebAssembly.Module} */ module) => ({ exports: { ...new Real(module, {}).exports, rules_version: () => 999 } });
+      Object.assign(WebAssembly, { Instance: function Instance(/** @type {WebAssembly.Module} */ module) { return older(module); } });
+    });
+    await page.goto(`${proxy.url}play`);
+    await page.click("#quick-play");
+    await flies(page);
+    assert.match((await page.textContent("#rules-text")) ?? "", /version \d+ of the rules, your page has version 999.*Reload/);
+    await axeFindsNothing(page);
+    await stage.picture(page, "play-other-rules");
+    await page.evaluate(() => Object.assign(window, { isOld: true }));
+    await page.click("#rules-reload");
+    await page.waitForFunction(() => !("isOld" in window));
+    await flies(page);
+    await page.close();
   });
 }
 

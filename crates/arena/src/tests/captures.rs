@@ -1,6 +1,7 @@
 //! Who captures, wrecks and wins what: the course's rule, points, sets, bounties, ranking.
 
 use super::*;
+use crate::contest::Blow;
 use crate::model::{Colour, ITEM_HIT, Pellet, Weapon, buttons};
 use std::vec;
 
@@ -127,7 +128,7 @@ fn a_wreck_is_worth_15_and_the_bounty_which_grows_with_each_and_is_gone_with_dea
             drone.hp = 1;
             drone.shield = 0;
         });
-        stage.arena.contest.hurt(slot, by, 30, Weapon::Rail);
+        stage.arena.contest.hurt(slot, Blow::now(by, 30, Weapon::Rail));
     };
     wreck(&mut stage, 1, 0);
     assert_eq!((stage.get(0).score, stage.get(0).bounty, stage.get(0).kills), (15, 5, 1));
@@ -144,7 +145,7 @@ fn a_wrecked_drone_returns_after_three_seconds_with_a_shield_that_shooting_ends(
     let mut stage = Stage::new();
     stage.drone(0, 0, 0);
     stage.drone(1, -200, 0);
-    stage.arena.contest.hurt(0, 1, 100, Weapon::Grenade);
+    stage.arena.contest.hurt(0, Blow::now(1, 100, Weapon::Grenade));
     assert!(!stage.get(0).is_there());
     stage.idle(89);
     assert!(!stage.get(0).is_there());
@@ -152,13 +153,13 @@ fn a_wrecked_drone_returns_after_three_seconds_with_a_shield_that_shooting_ends(
     assert!(stage.arena.events().iter().any(|event| matches!(event, Event::Returned { slot: 0, .. })));
     assert_eq!(stage.get(0).hp, HP_MAX);
     assert_eq!(stage.get(0).shield, 0, "it shot");
-    stage.arena.contest.hurt(0, 1, 100, Weapon::Grenade);
+    stage.arena.contest.hurt(0, Blow::now(1, 100, Weapon::Grenade));
     stage.idle(90);
     assert!(stage.get(0).shield > 50);
-    stage.arena.contest.hurt(0, 1, 50, Weapon::Rail);
+    stage.arena.contest.hurt(0, Blow::now(1, 50, Weapon::Rail));
     assert_eq!(stage.get(0).hp, HP_MAX, "nothing hurts it yet");
     stage.idle(60);
-    stage.arena.contest.hurt(0, 1, 50, Weapon::Rail);
+    stage.arena.contest.hurt(0, Blow::now(1, 50, Weapon::Rail));
     assert_eq!(stage.get(0).hp, 50);
 }
 

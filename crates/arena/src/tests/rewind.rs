@@ -1,7 +1,7 @@
 //! Lag compensation: a rail hits what its shooter saw, and never more than 200 ms back.
 
 use super::*;
-use crate::model::{REWIND_TICKS_MAX, buttons};
+use crate::model::{REWIND_TICKS_MAX, Seen, buttons};
 
 /// How fast the target runs, in units per tick: too fast for a rail that is aimed at where it was 50 ms ago.
 const TARGET_SPEED: Length = 12;
@@ -51,6 +51,51 @@ fn m8_a_claim_of_more_than_200_ms_counts_as_200_ms() {
     assert_eq!(shoot(48, 255), 30);
     for too_far in [72, 90] {
         assert_eq!(shoot(too_far, too_far as u8), 0, "{too_far} eighths of a tick back");
+    }
+}
+
+#[test]
+fn m8_who_was_hit_learns_where_the_rail_found_it() {
+    let mut stage = Stage::new();
+    stage.drone(0, 0, 200);
+    stage.drone(1, -100, 0);
+    stage.edit(1, |drone| (drone.velocity.x, drone.dash) = (TARGET_SPEED * UNIT, 10));
+    stage.idle(10);
+    let found = stage.arena.rewound(1, 15).unwrap();
+    let from = stage.get(0).at;
+    // With the tick of the shot it was 23 eighths ago.
+    let aim = crate::angle::angle_of(Vector { x: found.x - from.x, y: found.y - from.y });
+    stage.arena.step(&[(0, Command { buttons: buttons::RAIL, aim, rewind: 23 })]);
+    let seen = stage.events(|event| match *event {
+        Event::Hurt { slot: 1, seen, .. } => Some(seen),
+        _ => None,
+    });
+    assert_eq!(seen, [Some(Seen { at: found, eighths: 23 })]);
+    assert!(stage.get(1).at.x - found.x > 20 * UNIT, "it is elsewhere by now");
+}
+
+#[test]
+fn m8_what_is_told_of_a_rail_is_cut_as_the_rail_itself_and_pellets_find_nobody_in_the_past() {
+    for (pressed, rewind, expected) in
+        [(buttons::RAIL, 255, Some(48)), (buttons::RAIL, 0, Some(0)), (buttons::PELLET, 20, None)]
+    {
+        let mut stage = Stage::new();
+        stage.drone(0, 0, 60);
+        stage.drone(1, 0, 0);
+        stage.idle(10);
+        stage.arena.step(&[(0, Command { buttons: pressed, aim: UP, rewind })]);
+        let hurt = |stage: &Stage| {
+            stage.events(|event| match *event {
+                Event::Hurt { slot: 1, seen, .. } => Some(seen.map(|seen| seen.eighths)),
+                _ => None,
+            })
+        };
+        let mut found = hurt(&stage);
+        for _ in 0..3 {
+            stage.idle(1);
+            found.extend(hurt(&stage));
+        }
+        assert_eq!(found, [expected]);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     angle,
-    model::{PELLET_SPEED, Pellet, RAIL_REACH, Weapon, buttons},
+    model::{PELLET_SPEED, PELLETS_MAX, Pellet, RAIL_REACH, Weapon, buttons},
 };
 
 fn speed(drone: &Drone) -> Length {
@@ -285,4 +285,44 @@ fn allies_do_not_hurt_each_other() {
     assert!(
         stage.arena.events().iter().all(|event| !matches!(event, Event::Wrecked { weapon: Weapon::Ram, .. }))
     );
+}
+
+#[test]
+fn of_pellets_that_leave_with_their_player_viewers_are_told_in_the_next_tick() {
+    let mut stage = Stage::new();
+    stage.drone(0, 0, 0);
+    stage.drone(1, 0, 100);
+    stage.tick(0, buttons::PELLET, RIGHT);
+    stage.idle(2);
+    let pellet = stage.arena.pellets()[0];
+    stage.arena.leave(0);
+    assert!(stage.arena.pellets().is_empty());
+    let ends = |stage: &Stage| {
+        stage.events(|event| match *event {
+            Event::PelletEnd { id, at } => Some((id, at)),
+            _ => None,
+        })
+    };
+    assert_eq!(ends(&stage), [], "the events of a tick stay what they were");
+    stage.idle(1);
+    assert_eq!(ends(&stage), [(pellet.id, pellet.at)]);
+    stage.idle(1);
+    assert_eq!(ends(&stage), []);
+}
+
+#[test]
+fn a_pellet_that_makes_room_for_another_ends_before_the_eyes_of_all() {
+    let mut stage = Stage::new();
+    stage.drone(0, 0, 0);
+    let at = stage.at(0, -100);
+    let idle = Pellet { id: 0, owner: 0, at, velocity: Vector::default(), life: 40, bounces: 2 };
+    stage.arena.pellets = (0..PELLETS_MAX as u16).map(|id| Pellet { id, ..idle }).collect();
+    stage.arena.pellets[7].life = 20;
+    stage.arena.next_pellet = PELLETS_MAX as u16;
+    stage.tick(0, buttons::PELLET, RIGHT);
+    let ended = stage.events(|event| match *event {
+        Event::PelletEnd { id, .. } => Some(id),
+        _ => None,
+    });
+    assert_eq!((ended, stage.arena.pellets().len()), (std::vec![7], PELLETS_MAX));
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     arena::Arena,
-    model::{Event, Slot, Vector},
+    model::{Event, HP_MAX, Seen, Slot, Vector},
 };
 use alloc::{vec, vec::Vec};
 
@@ -107,8 +107,15 @@ pub(super) fn put(
             out.push(by);
         }
         Event::Set { by, room } => out.extend_from_slice(&[begin(kind::SET), by, room]),
-        Event::Hurt { slot, by, hp, .. } if is_seen || viewer == Some(slot) || viewer == Some(by) => {
-            out.extend_from_slice(&[begin(kind::HURT), slot, by, hp]);
+        Event::Hurt { slot, by, hp, seen, .. } if is_seen || viewer == Some(slot) || viewer == Some(by) => {
+            // Where a rail found somebody is a place where that one was: nobody else is told.
+            let seen = seen.filter(|_| viewer == Some(slot));
+            let has_seen = u8::from(seen.is_some()) << 7;
+            out.extend_from_slice(&[begin(kind::HURT), slot, by, hp.min(HP_MAX) | has_seen]);
+            if let Some(Seen { at, eighths }) = seen {
+                out.push(eighths);
+                put_place(at, out);
+            }
         }
         _ if !is_seen => return false,
         Event::Rail { by, from, to } => {
@@ -182,9 +189,26 @@ mod tests {
         let blast = Event::Blast { by: 7, at: place(1, 0) };
         assert_eq!(told(blast, &[0]), []);
         assert_eq!(told(blast, &[1]), [2 | 3 << 3, 7, 0, 24, 0, 8]);
-        let hurt = Event::Hurt { slot: 1, by: 2, hp: 30, at: place(1, 0) };
+        let hurt = Event::Hurt { slot: 1, by: 2, hp: 30, at: place(1, 0), seen: None };
         assert_eq!(told(hurt, &[0]), []);
         assert_eq!(told(hurt, &[1]).len(), 4);
+    }
+
+    #[test]
+    fn m7_where_a_rail_found_a_drone_is_told_to_that_one_alone() {
+        let seen = Some(Seen { at: place(0, 0), eighths: 21 });
+        let event = Event::Hurt { slot: 1, by: 2, hp: 30, at: place(1, 0), seen };
+        let happening = Happening { event, cells: places(&event) };
+        let told_to = |viewer: Option<Slot>, cells: &[Cell]| {
+            let mut out = vec![];
+            put(&happening, 0, viewer, &cells.iter().copied().collect(), |_| true, &mut out);
+            out
+        };
+        assert_eq!(told_to(Some(1), &[]), [3, 1, 2, 30 | 0x80, 21, 0, 8, 0, 8]);
+        for other in [Some(2), Some(7), None] {
+            assert_eq!(told_to(other, &[0, 1]), [3, 1, 2, 30], "{other:?}");
+        }
+        assert_eq!(told_to(Some(7), &[]), []);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     angle::along,
     map::{Gust, ROOMS_MAX},
-    model::{Colour, Drone, PELLET_SPEED, Pellet, Slot, TURN, Vector, Weapon},
+    model::{Colour, Drone, PELLET_SPEED, Pellet, Seen, Slot, TURN, Vector, Weapon},
 };
 use alloc::vec::Vec;
 
@@ -186,8 +186,8 @@ pub enum Told {
     PelletEnd { id: u16, at: Vector },
     /// A grenade went off.
     Blast { by: Slot, at: Vector },
-    /// A drone was hurt.
-    Hurt { slot: Slot, by: Slot, hp: u8 },
+    /// A drone was hurt; of one's own also where a rail found it.
+    Hurt { slot: Slot, by: Slot, hp: u8, seen: Option<Seen> },
     /// A drone was wrecked; where, if that is in sight.
     Wrecked { slot: Slot, by: Slot, weapon: Weapon, at: Option<Vector> },
     /// An item was captured.
@@ -206,7 +206,15 @@ impl Told {
             kind::RAIL => Self::Rail { by: cursor.u8()?, from: cursor.place()?, to: cursor.place()? },
             kind::PELLET_END => Self::PelletEnd { id: cursor.u16()?, at: cursor.place()? },
             kind::BLAST => Self::Blast { by: cursor.u8()?, at: cursor.place()? },
-            kind::HURT => Self::Hurt { slot: cursor.u8()?, by: cursor.u8()?, hp: cursor.u8()? },
+            kind::HURT => {
+                let (slot, by, hp) = (cursor.u8()?, cursor.u8()?, cursor.u8()?);
+                let seen = if hp & 0x80 == 0 {
+                    None
+                } else {
+                    Some(Seen { eighths: cursor.u8()?, at: cursor.place()? })
+                };
+                Self::Hurt { slot, by, hp: hp & 0x7f, seen }
+            }
             kind::WRECKED => {
                 let (slot, by, how) = (cursor.u8()?, cursor.u8()?, cursor.u8()?);
                 let weapon = match how & 0x7f {
