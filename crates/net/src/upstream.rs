@@ -71,6 +71,11 @@ impl Http2Upstream {
         self.0.offers_websockets()
     }
 
+    /// How many streams the server lets be open at a time.
+    pub fn streams_max(&self) -> u32 {
+        self.0.streams_max()
+    }
+
     /// Whether the connection is over.
     pub fn is_over(&self) -> bool {
         self.0.is_over()

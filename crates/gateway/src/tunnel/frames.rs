@@ -58,8 +58,10 @@ impl Default for FrameOptions {
 /// Why the gateway itself ends a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody asked for it: a drain, an age.
+    /// Somebody asked for it: a drain.
     Asked,
+    /// It was as old as it may become.
+    Age,
     /// A side did not answer a ping.
     Silent(Side),
     /// A message from that side was larger than the limit.

@@ -61,6 +61,10 @@ impl Http2Requests {
         self.send.is_extended_connect_protocol_enabled()
     }
 
+    pub(crate) fn streams_max(&self) -> u32 {
+        u32::try_from(self.send.current_max_send_streams()).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
     }

@@ -46,12 +46,15 @@ impl Live {
 pub struct Watch {
     frames: Frames,
     live: Arc<Live>,
+    /// When it is closed because of its age.
+    leave_at: Option<Duration>,
 }
 
 impl Watch {
     /// Watches these frames, and shows and obeys through `live`, whose control has to be that of the relay.
-    pub fn new(frames: Frames, live: Arc<Live>) -> Self {
-        Self { frames, live }
+    /// At `leave_at` it is closed with 1001.
+    pub fn new(frames: Frames, live: Arc<Live>, leave_at: Option<Duration>) -> Self {
+        Self { frames, live, leave_at }
     }
 
     /// What was seen.
@@ -82,7 +85,10 @@ impl Observer for Watch {
     }
 
     fn due(&self) -> Option<Duration> {
-        self.frames.due()
+        match (self.frames.due(), self.leave_at) {
+            (Some(due), Some(leave_at)) => Some(due.min(leave_at)),
+            (due, leave_at) => due.or(leave_at),
+        }
     }
 
     fn wake(&mut self, injections: &mut Injections<'_>) -> bool {
@@ -90,6 +96,10 @@ impl Observer for Watch {
         let code = self.live.close.load(Ordering::Relaxed);
         if code != STAY {
             self.frames.end(Cause::Asked, code, "", now);
+        }
+        if self.leave_at.is_some_and(|at| at <= now) {
+            self.leave_at = None;
+            self.frames.end(Cause::Age, 1001, "This connection has reached its age.", now);
         }
         self.frames.wake(now, injections)
     }
