@@ -75,7 +75,10 @@ mod tests {
     fn only_what_no_backend_can_have_acted_on_is_tried_again() {
         let why = String::new;
         assert!(Failure::Unreachable(why()).may_try_again(false));
-        assert!(Failure::Unanswered(why()).may_try_again(true) && !Failure::Unanswered(why()).may_try_again(false));
+        assert!(
+            Failure::Unanswered(why()).may_try_again(true)
+                && !Failure::Unanswered(why()).may_try_again(false)
+        );
         for failure in [Failure::Silent, Failure::Broken(why()), Failure::Request(400, why())] {
             assert!(!failure.may_try_again(true), "{failure}");
         }

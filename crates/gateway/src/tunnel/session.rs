@@ -461,7 +461,14 @@ impl<D: Desk> Step<D> {
         Ask { method: self.head.method().to_owned(), target, authority, fields, body }
     }
 
-    fn tunnel_facts(&self, kind: Kind, route: &Arc<Route>, lease: &Lease, tries: u32, status: u16) -> TunnelFacts {
+    fn tunnel_facts(
+        &self,
+        kind: Kind,
+        route: &Arc<Route>,
+        lease: &Lease,
+        tries: u32,
+        status: u16,
+    ) -> TunnelFacts {
         TunnelFacts {
             kind,
             client: self.client,

@@ -1,6 +1,6 @@
 //! HTTP/1.1 to backends.
 
-use super::{Answered, AnswerBody, Ask, Body, Failure, Opened, Reach, Shaken, handshake};
+use super::{AnswerBody, Answered, Ask, Body, Failure, Opened, Reach, Shaken, handshake};
 use bytes::{Bytes, BytesMut};
 use net::{Exchange, Stream, body_fault, connect_http1};
 use std::future::poll_fn;
@@ -22,7 +22,7 @@ const INTERIM_MAX: u32 = 16;
 
 /// A connection that waits for its next request.
 #[derive(Debug)]
-pub struct Idle {
+pub(super) struct Idle {
     stream: Stream,
     since: Duration,
 }
@@ -69,14 +69,19 @@ pub(super) async fn open(reach: &Rc<Reach>, ask: &Ask, limit: Duration) -> Resul
     getrandom::fill(&mut nonce).map_err(|error| Failure::Unreachable(error.to_string()))?;
     let key = key_of(nonce);
     let accept = ws::handshake::accept_of(&key);
-    let headers =
-        [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", &key), ("Sec-WebSocket-Version", "13")];
+    let headers = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", &key),
+        ("Sec-WebSocket-Version", "13"),
+    ];
     let get = Ask { method: "GET".to_owned(), ..ask.clone() };
     let (mut input, mut output) = split(stream);
     output.write_all(&request(&get, &headers)).await.map_err(unanswered)?;
     output.flush().await.map_err(unanswered)?;
     let mut ahead = BytesMut::new();
-    let head = timeout(limit, read_head(&mut input, &mut ahead, true)).await.map_err(|_| Failure::Silent)??;
+    let head =
+        timeout(limit, read_head(&mut input, &mut ahead, true)).await.map_err(|_| Failure::Silent)??;
     if head.status() != 101 {
         let reader = BodyReader::of_response(&head, "GET", BodyLimits::default());
         let reading = Reading { input, output, reader, ahead, is_complete: false, back_to: None };
@@ -91,7 +96,8 @@ fn key_of(nonce: [u8; 16]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut key = String::with_capacity(24);
     for group in nonce.chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - group.len()));
+        let bits =
+            group.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - group.len()));
         for place in 0..4 {
             let digit = DIGITS[(bits >> (18 - 6 * place)) as usize & 63];
             key.push(if place <= group.len() { char::from(digit) } else { '=' });

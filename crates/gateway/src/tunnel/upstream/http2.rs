@@ -1,7 +1,7 @@
 //! HTTP/2 to backends: carriers with many streams.
 
 use super::http1::request_failed;
-use super::{Answered, AnswerBody, Ask, Body, Failure, Opened, Reach, Shaken, handshake};
+use super::{AnswerBody, Answered, Ask, Body, Failure, Opened, Reach, Shaken, handshake};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use net::{DialError, Exchange, Http2Exchange, Http2Upstream};
@@ -16,7 +16,7 @@ use ws::head::ResponseHead;
 
 /// A connection with streams on it.
 #[derive(Debug)]
-pub struct Carrier {
+pub(super) struct Carrier {
     upstream: Http2Upstream,
     streams: Cell<u32>,
     /// The backend has said that it takes nothing more.
@@ -55,9 +55,7 @@ pub(super) async fn ask(
 ) -> Result<Answered, Failure> {
     let has_body = ask.body != Body::None;
     let (mut stream, place) = begin(reach, || request(reach, ask, false), !has_body, limit).await?;
-    if has_body
-        && let Some(head) = send_body(&mut stream, exchange).await?
-    {
+    if has_body && let Some(head) = send_body(&mut stream, exchange).await? {
         return Ok(answered(head, stream, place));
     }
     let head = tokio::select! {
@@ -100,7 +98,8 @@ async fn begin(
         let place = timeout(reach.connect.timeout, take_place(reach))
             .await
             .map_err(|_| Failure::Unreachable("connecting took too long".to_owned()))??;
-        let request = request().ok_or_else(|| Failure::Broken("the request has no form in HTTP/2".to_owned()))?;
+        let request =
+            request().ok_or_else(|| Failure::Broken("the request has no form in HTTP/2".to_owned()))?;
         match timeout(limit, place.0.upstream.ask(request, ends)).await {
             Err(_) => return Err(Failure::Silent),
             Ok(Ok(stream)) => return Ok((stream, place)),
