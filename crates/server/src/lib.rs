@@ -14,6 +14,7 @@ mod inbox;
 pub mod keys;
 mod metrics;
 pub mod node;
+pub mod owners;
 pub mod play;
 mod site;
 mod worker;

@@ -3,6 +3,7 @@
 use crate::bots::BotsArgs;
 use crate::connect::ConnectArgs;
 use crate::echo::EchoArgs;
+use crate::gateway::GatewayArgs;
 use crate::load::LoadArgs;
 use crate::replay::ReplayArgs;
 use crate::serve::ServeArgs;
@@ -44,6 +45,16 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  stoa echo\n  stoa echo --listen 127.0.0.1:0 --workers 1\n  \
         stoa echo --tls-listen 127.0.0.1:9443 --tls-self-signed")]
     Echo(EchoArgs),
+    /// Bring connections to backends: balance, route, watch, drain
+    #[command(
+        after_help = "Examples:\n  stoa gateway --listen 127.0.0.1:8000 --mode stream --backend 127.0.0.1:8080\n  \
+        stoa gateway --tls-listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem --backend 10.0.0.1:8080 --backend 10.0.0.2:8080\n  \
+        stoa gateway --config gateway.toml --check\n  stoa gateway --config gateway.toml\n  \
+        stoa gateway top\n  stoa gateway drain 10.0.0.1:8080\n\n\
+        SIGTERM or Ctrl-C drains and ends, a second one ends at once, SIGHUP reads the file and the certificates again, \
+        SIGUSR2 has the program's file started anew, which takes over."
+    )]
+    Gateway(Box<GatewayArgs>),
     /// Talk to a WebSocket server from the terminal
     #[command(after_help = "Examples:\n  stoa connect ws://127.0.0.1:9001/\n  \
         echo hello | stoa connect ws://127.0.0.1:9001/ --exit-after 1\n  \

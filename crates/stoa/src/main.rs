@@ -13,6 +13,7 @@ mod compression;
 mod connect;
 mod echo;
 mod failure;
+mod gateway;
 mod limits;
 mod load;
 mod load_match;
@@ -52,6 +53,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Connect(args) => connect::run(args),
         Command::Token(args) => token::run(&args),
         Command::Bots(args) => bots::run(&args),
+        Command::Gateway(args) => gateway::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::LoadPart => load::run_part(),

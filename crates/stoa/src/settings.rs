@@ -3,7 +3,8 @@
 //!
 //! The file is TOML. Its keys are the names of flags with `_`; they stand at the top, for every command that has the flag,
 //! or in a table with the name of a command, which wins. A key that no flag has is an error, because a limit that is
-//! misspelt would otherwise silently not be there.
+//! misspelt would otherwise silently not be there. Only `stoa gateway` has a file of its own kind, with routes and pools, and
+//! reads it itself.
 
 use crate::failure::Failure;
 use clap::{Arg, ArgAction, Command};
@@ -13,6 +14,9 @@ use toml::{Table, Value};
 
 /// The variable of a flag begins with this.
 const PREFIX: &str = "STOA_";
+
+/// The command whose `--config` is not for here.
+const WITH_OWN_FILE: &str = "gateway";
 
 /// Lets every flag of every command take its value from the environment.
 pub(crate) fn with_environment(command: Command) -> Command {
@@ -26,6 +30,9 @@ pub(crate) fn with_environment(command: Command) -> Command {
 
 /// Adds the values of the configuration file to the command line, where neither it nor the environment has them.
 pub(crate) fn with_file(arguments: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, Failure> {
+    if chosen(&arguments, command).is_some_and(|(_, command)| command.get_name() == WITH_OWN_FILE) {
+        return Ok(arguments);
+    }
     let variable = std::env::var_os(format!("{PREFIX}CONFIG")).filter(|path| !path.is_empty());
     let Some(path) = given(&arguments, "config").or(variable) else { return Ok(arguments) };
     let path = Path::new(&path);

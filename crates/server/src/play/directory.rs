@@ -3,6 +3,7 @@
 //! The workers tell once a second how their matches are; who may enter is decided here, under one lock, so that a match never
 //! has more connections than it may.
 
+use crate::owners::Owned;
 use matches::host::{HostStats, MatchInfo};
 use matches::ids::MatchId;
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ const ENDING_SECONDS: u64 = 20;
 pub(crate) struct Directory {
     matches_max: usize,
     matches_per_worker_max: usize,
+    /// The same matches, for gateways.
+    owned: Owned,
     inner: Mutex<Inner>,
 }
 
@@ -101,7 +104,7 @@ pub(super) enum Denied {
 impl Directory {
     pub(super) fn new(workers: usize, matches_max: usize, matches_per_worker_max: usize) -> Self {
         let inner = Inner { matches: BTreeMap::new(), loads: vec![Load::default(); workers] };
-        Self { matches_max, matches_per_worker_max, inner: Mutex::new(inner) }
+        Self { matches_max, matches_per_worker_max, owned: Owned::default(), inner: Mutex::new(inner) }
     }
 
     /// Finds a worker for a new match: the one with the least to do.
@@ -131,12 +134,19 @@ impl Directory {
         let entry =
             Entry { worker, game, rate, length, capacity, is_public, info, guests, empty_since, made_by };
         inner.matches.insert(id.clone(), entry);
+        self.owned.add(id);
         Ok(worker)
+    }
+
+    /// The matches, as gateways are told of them.
+    pub(crate) fn owned(&self) -> &Owned {
+        &self.owned
     }
 
     /// A match is over, or did not begin.
     pub(super) fn remove(&self, id: &MatchId) {
         let mut inner = self.lock();
+        self.owned.remove(id);
         if let Some(entry) = inner.matches.remove(id)
             && let Some(load) = inner.loads.get_mut(usize::from(entry.worker))
         {

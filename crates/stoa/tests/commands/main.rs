@@ -5,6 +5,7 @@
 
 mod certificates;
 mod conversations;
+mod gateways;
 mod loads;
 mod nodes;
 mod plays;
