@@ -156,7 +156,8 @@ pub async fn serve<D: Desk>(
 
 /// A session in which bytes may flow.
 struct Begun<D: Desk> {
-    relay: Running,
+    /// Boxed, because a future has room for its arguments twice.
+    relay: Box<Running>,
     facts: StreamFacts,
     _visit: D::Visit,
     row: D::Row,
@@ -188,7 +189,7 @@ async fn begin<D: Desk>(
             let mut relay = Relay::new(client, stream, Guard::default(), relay_options, control);
             relay.send_unseen(Way::ToBackend, &header);
             relay.send_ahead(Way::ToBackend, &bytes);
-            let relay = Running { relay, _lease: lease };
+            let relay = Box::new(Running { relay, _lease: lease });
             Ok(Begun { relay, facts, _visit: visit, row })
         }
         Err(outcome) => {
@@ -331,10 +332,11 @@ fn write_header(client: &TcpStream, arrived: &Arrived, version: ProxyVersion, ou
 }
 
 /// Carries bytes until the end, and passes the kind of the end on.
-async fn flow(mut running: Running) -> Outcome {
+async fn flow(mut running: Box<Running>) -> Outcome {
     let ended = (&mut running.relay).await;
     let has_ended = [Way::ToClient, Way::ToBackend].map(|way| running.relay.is_shut(way));
-    let (client, backend, guard) = running.relay.into_parts();
+    let Running { relay, _lease } = *running;
+    let (client, backend, guard) = relay.into_parts();
     if guard.is_spoofed() {
         connect::reset(client);
         connect::reset(backend);

@@ -4,7 +4,7 @@ use super::{ConnectionIds, DATAGRAM_BYTES_MAX, DATAGRAMS_PER_TURN, passed};
 use crate::backend::Backend;
 use crate::relay::{ABORT, Control, End, Ended, Side, Way};
 use crate::stream::{Desk, Outcome};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::ReadBuf;
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep};
 
@@ -32,6 +32,8 @@ pub(super) struct Flow {
     backend: Arc<Backend>,
     control: Arc<Control>,
     upstream: UdpSocket,
+    /// What the backend's host said about something that was sent.
+    failed: Cell<Option<io::ErrorKind>>,
 }
 
 impl Flow {
@@ -47,14 +49,20 @@ impl Flow {
         socket.bind(&any.into())?;
         socket.connect(&address.into())?;
         let upstream = UdpSocket::from_std(socket.into())?;
-        Ok(Self { client, backend, control, upstream })
+        Ok(Self { client, backend, control, upstream, failed: Cell::default() })
     }
 
-    /// Sends a datagram to the backend, or drops it if the socket is full. What the backend's host says about it is read by
-    /// [`Flow::answer`].
+    /// Sends a datagram to the backend, or drops it if the socket is full. It asks the socket and not the runtime, which does
+    /// not know yet that a new socket is writable, and would drop the first datagram of each flow.
     pub(super) fn send(&self, datagram: &[u8]) {
-        if let Ok(size) = self.upstream.try_send(datagram) {
-            self.control.add(Way::ToBackend, size);
+        match SockRef::from(&self.upstream).send(datagram) {
+            Ok(size) => self.control.add(Way::ToBackend, size),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => {
+                // Whoever gets it first has it alone: `answer` will not hear of it from the socket.
+                self.failed.set(Some(error.kind()));
+                self.control.wake();
+            }
         }
     }
 
@@ -69,12 +77,24 @@ impl Flow {
         let mut timer = pin!(sleep(step));
         let (mut seen, mut quiet) = (passed(&self.control), 0);
         let mut is_enlisted = false;
+        // Reading does not wake for an error alone.
+        let mut failing = pin!(self.upstream.ready(Interest::ERROR));
+        let mut has_failed = false;
         let end = poll_fn(|cx| {
             if !std::mem::replace(&mut is_enlisted, true) {
                 self.control.enlist(cx.waker());
             }
             if self.control.take() & ABORT != 0 {
                 return Poll::Ready(End::Aborted);
+            }
+            if !has_failed && failing.as_mut().poll(cx).is_ready() {
+                has_failed = true;
+                if let Ok(Some(error)) = self.upstream.take_error() {
+                    self.failed.set(Some(error.kind()));
+                }
+            }
+            if let Some(kind) = self.failed.get() {
+                return Poll::Ready(End::Failed(Side::Backend, kind));
             }
             if let Poll::Ready(Err(error)) = self.receive(cx, socket, ids) {
                 return Poll::Ready(End::Failed(Side::Backend, error.kind()));
@@ -126,7 +146,7 @@ impl Flow {
             }
             let datagram = buffer.filled();
             ids.learn_from_backend(datagram, &self.backend);
-            if let Ok(size) = socket.try_send_to(datagram, self.client) {
+            if let Ok(size) = SockRef::from(socket).send_to(datagram, &self.client.into()) {
                 self.control.add(Way::ToClient, size);
             }
         }
