@@ -9,6 +9,7 @@
 
 mod dialing;
 mod ends;
+mod exchanges;
 mod faults;
 mod floods;
 mod limits;

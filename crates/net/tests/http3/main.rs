@@ -9,6 +9,7 @@
 
 mod datagrams;
 mod dialing;
+mod exchanges;
 mod floods;
 mod initials;
 mod moving;

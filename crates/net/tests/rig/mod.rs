@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod taker;
+
 use net::{Answer, Limits, Options, Site, Worker, Workers};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
