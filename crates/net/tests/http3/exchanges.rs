@@ -116,8 +116,10 @@ async fn q13_a_client_that_takes_its_request_back_is_noticed_wherever_the_reques
     let peer = server.peer().await;
     let mut waiting = ask(&peer, "GET", "/wait", &[]).await;
     waiting.send.finish().unwrap();
-    waiting.receive.stop(code(Code::REQUEST_CANCELLED)).unwrap();
     let mut sending = ask(&peer, "POST", "/whole", &[]).await;
+    // A reset takes everything with it that was not read.
+    eventually("both are asked", || server.workers.totals().requests == 2).await;
+    waiting.receive.stop(code(Code::REQUEST_CANCELLED)).unwrap();
     sending.send.reset(code(Code::REQUEST_CANCELLED)).unwrap();
     let mut flooded = ask(&peer, "GET", "/flood", &[]).await;
     assert_eq!(flooded.response().await.status(), 200);
