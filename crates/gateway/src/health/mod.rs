@@ -98,7 +98,7 @@ pub enum Happened {
     Down,
     /// Connections failed there; it gets no new ones for this long.
     Ejected(Duration),
-    /// It would have been ejected, but too much of the pool is out already.
+    /// It would have been ejected, but too much of the pool is out already. Told once per ejection's length.
     NotEjected,
     /// Its ejection is over.
     Returned,
@@ -175,8 +175,10 @@ impl Health {
         let happened = if ward.may_eject(at) {
             let time = ward.watched[at].eject(&ward.config, now);
             Happened::Ejected(time)
-        } else {
+        } else if ward.watched[at].spare(&ward.config, now) {
             Happened::NotEjected
+        } else {
+            return;
         };
         self.effects.push_back(Effect::Event { backend: Arc::clone(backend), happened });
         self.settle_pool(&backend.pool, now);

@@ -209,6 +209,16 @@ fn no_more_than_the_floor_allows_is_ejected_and_never_the_last() {
 }
 
 #[test]
+fn o12_failures_of_the_last_backend_are_told_now_and_then() {
+    let mut world = World::new(1, |health| health.eject_after = 1);
+    world.fail(0, 1000);
+    assert_eq!(world.happened(), [named("a", Happened::NotEjected)]);
+    world.now += 10 * SECOND;
+    world.fail(0, 1000);
+    assert_eq!(world.happened(), [named("a", Happened::NotEjected)]);
+}
+
+#[test]
 fn when_all_others_are_gone_an_ejected_backend_is_better_than_none() {
     let mut world = World::new(2, |health| (health.eject_after, health.probe) = (1, Probe::Tcp));
     world.pass(2 * SECOND, |_| true);

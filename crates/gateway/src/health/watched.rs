@@ -16,6 +16,9 @@ const STEPS: u32 = 20;
 /// New backends are asked within this time, so that many of them are not asked at once.
 const FIRST_PROBES: Duration = Duration::from_secs(1);
 
+/// Least time between two words of one backend's not being ejected.
+const TOLD_APART: Duration = Duration::from_secs(1);
+
 /// Ejections in a row that still make the next one longer.
 const EJECTIONS_MAX: u32 = 16;
 
@@ -45,6 +48,8 @@ pub(super) struct Watched {
     ejections: u32,
     /// The end of the last ejection, and how long it was.
     returned: Option<(Duration, Duration)>,
+    /// Until when nobody is told again that it was not ejected: with one backend that is all the time.
+    quiet_until: Duration,
     drained: bool,
     /// Since when it is used again, while its slow start lasts.
     warming_since: Option<Duration>,
@@ -75,6 +80,7 @@ impl Watched {
             ejected_until: None,
             ejections: 0,
             returned: None,
+            quiet_until: Duration::ZERO,
             drained: false,
             warming_since: None,
             share: backend.share(),
@@ -200,6 +206,15 @@ impl Watched {
         self.ejected_until = Some(now.saturating_add(time));
         self.returned = Some((now.saturating_add(time), time));
         time
+    }
+
+    /// It stays although it failed. Whether that is worth telling.
+    pub(super) fn spare(&mut self, config: &config::Health, now: Duration) -> bool {
+        let tells = now >= self.quiet_until;
+        if tells {
+            self.quiet_until = now.saturating_add(config.ejection.max(TOLD_APART));
+        }
+        tells
     }
 
     /// Whether its ejection ends now.

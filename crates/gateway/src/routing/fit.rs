@@ -103,7 +103,7 @@ impl Route {
         }
         let server_name =
             facts.server_name.map(|name| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase());
-        let alpn = |wanted: &String| facts.alpn.iter().any(|offered| *offered == wanted.as_bytes());
+        let alpn = |wanted: &String| facts.alpn.contains(&wanted.as_bytes());
         if is_named(&config.server_names, server_name.as_deref())
             && (config.alpn.is_empty() || config.alpn.iter().any(alpn))
         {
