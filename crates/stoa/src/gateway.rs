@@ -172,7 +172,7 @@ async fn serve(args: &GatewayArgs, config: Config) -> Result<(), Failure> {
     if let Some(address) = gateway.admin_address() {
         say(&format!("admin      http://{address}/metrics"));
     }
-    say("press Ctrl-C to drain and stop");
+    say("press Ctrl-C to stop");
     let orders = gateway.orders();
     let signals = tokio::task::spawn_local(follow_signals(orders));
     tokio::select! {

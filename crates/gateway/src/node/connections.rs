@@ -6,6 +6,7 @@ use crate::backend::Backend;
 use crate::node::access::AccessLog;
 use crate::node::metrics::{Metrics, Outcome, Series};
 use crate::relay::{Control, Way};
+use crate::tunnel::frames::Live;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -40,6 +41,13 @@ impl Closing for Control {
     }
 }
 
+/// A WebSocket gets a Close frame at the end of the frame that is under way.
+impl Closing for Live {
+    fn close(&self, code: u16, _reason: &'static str) {
+        Self::close(self, code);
+    }
+}
+
 /// What is known of a connection when its backend has taken it.
 pub struct Opening {
     /// What it is.
@@ -54,6 +62,8 @@ pub struct Opening {
     pub client: SocketAddr,
     /// Counts its bytes.
     pub control: Arc<Control>,
+    /// Counts its messages, if it is a WebSocket.
+    pub messages: Option<Arc<Live>>,
     /// How it is told to leave. None: it cannot be; it ends soon by itself.
     pub closing: Option<Arc<dyn Closing>>,
 }
@@ -63,21 +73,12 @@ pub struct Connection {
     id: u64,
     opening: Opening,
     opened: Duration,
-    messages_in: AtomicU64,
-    messages_out: AtomicU64,
 }
 
 impl Connection {
     /// Its number in logs and in the table. Numbers begin anew with each process.
     pub fn id(&self) -> u64 {
         self.id
-    }
-
-    /// A message of a WebSocket has passed on that way.
-    pub fn count_message(&self, way: Way) {
-        let count = if way == Way::ToBackend { &self.messages_in } else { &self.messages_out };
-        // Only the connection's own task writes, so that no locked instruction is needed.
-        count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// What it is.
@@ -96,7 +97,7 @@ impl Connection {
     }
 
     fn row(&self, now: Duration) -> Row<'_> {
-        let Opening { kind, listener, route, backend, client, control, .. } = &self.opening;
+        let Opening { kind, listener, route, backend, client, control, messages, .. } = &self.opening;
         Row {
             id: self.id,
             kind: *kind,
@@ -108,8 +109,8 @@ impl Connection {
             age_ms: now.saturating_sub(self.opened).as_millis() as u64,
             bytes_in: control.bytes(Way::ToBackend),
             bytes_out: control.bytes(Way::ToClient),
-            messages_in: self.messages_in.load(Ordering::Relaxed),
-            messages_out: self.messages_out.load(Ordering::Relaxed),
+            messages_in: messages.as_ref().map_or(0, |live| live.messages(Way::ToBackend)),
+            messages_out: messages.as_ref().map_or(0, |live| live.messages(Way::ToClient)),
         }
     }
 }
@@ -171,8 +172,7 @@ impl Connections {
     pub fn open(self: &Arc<Self>, worker: u16, opening: Opening) -> Opened {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let shard = usize::from(worker) % self.shards.len();
-        let (messages_in, messages_out) = Default::default();
-        let connection = Arc::new(Connection { id, opening, opened: net::now(), messages_in, messages_out });
+        let connection = Arc::new(Connection { id, opening, opened: net::now() });
         self.log.opened(&connection.row(connection.opened));
         self.metrics.count(&connection.series(), Outcome::Opened);
         self.shard(shard).insert(id, Arc::clone(&connection));
@@ -268,20 +268,27 @@ mod tests {
         let control = Arc::new(Control::default());
         let closing = Some(Arc::clone(&control) as Arc<dyn Closing>);
         let (listener, route) = ("plain".into(), "chat".into());
-        Opening { kind: Kind::Stream, listener, route, backend, client: address, control, closing }
+        Opening {
+            kind: Kind::Stream,
+            listener,
+            route,
+            backend,
+            client: address,
+            control,
+            messages: None,
+            closing,
+        }
     }
 
     #[test]
     fn the_table_has_who_is_open_and_forgets_who_is_not() {
         let table = Arc::new(Connections::new(2, AccessLog::silent()));
         let (one, two) = (table.open(0, opening("a")), table.open(1, opening("b")));
-        two.connection().count_message(Way::ToBackend);
         let page: serde_json::Value = serde_json::from_str(&table.json(10)).unwrap();
         assert_eq!(
             (page["total"].as_u64(), page["connections"][0]["backend"].as_str()),
             (Some(2), Some("b"))
         );
-        assert_eq!(page["connections"][0]["messages_in"], 1);
         one.close(Ending { outcome: Outcome::Closed, code: None, reason: String::new() });
         drop(two);
         assert!(table.is_empty());

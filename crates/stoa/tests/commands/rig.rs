@@ -124,6 +124,11 @@ impl Server {
         }
     }
 
+    /// Its exit code, if it has ended. For one whose output another process has inherited, so that it has no end.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap().and_then(|status| status.code())
+    }
+
     /// Waits for its end. Gives the exit code and what it said last.
     pub fn wait(mut self) -> (Option<i32>, String) {
         let mut last = String::new();
