@@ -17,9 +17,16 @@ use std::time::Duration;
 /// Waiting tickets that are looked at for one match, for each place in it. More are looked at in the next round.
 const CANDIDATES_PER_SEAT_MAX: usize = 4;
 
-/// Tickets and matches that one round compares, for those who may still wait; about five milliseconds. Whom it does not reach
-/// begins the next round. Who has waited long enough is looked at in any case.
+/// What one round costs at most, in tickets that are compared with each other; about three milliseconds. Whom it does not
+/// reach begins the next round.
 pub(super) const LOOKS_PER_ROUND_MAX: usize = 20_000;
+/// What seating a ticket costs, in the same.
+pub(super) const SEATING_LOOKS: usize = 20;
+/// Open matches that cost as much as one ticket to compare with.
+const MATCHES_PER_LOOK: usize = 16;
+/// When a round ends early although it found seats, or did not reach all who have waited long enough, the next one comes
+/// after this time: the worker does something else in between.
+const BREATH: Duration = Duration::from_millis(10);
 
 /// A match that takes a ticket of one user, as a round needs it.
 struct Open {
@@ -35,40 +42,49 @@ impl Lobby {
     pub(super) fn round(&mut self, now: Duration, entropy: Entropy<'_>) {
         self.looks = 0;
         let names: Vec<QueueName> = self.queues.keys().cloned().collect();
+        let mut is_unfinished = false;
         for name in names {
-            self.round_of(now, entropy, &name);
+            is_unfinished |= self.round_of(now, entropy, &name);
         }
         if self.queues.values().any(|queue| !queue.by_age.is_empty()) {
-            self.next_round = Some(now + self.limits.round);
+            self.next_round = Some(now + if is_unfinished { BREATH } else { self.limits.round });
         }
     }
 
-    fn round_of(&mut self, now: Duration, entropy: Entropy<'_>, name: &QueueName) {
-        let (overdue, others) = self.order_of(now, name);
+    /// Looks at those of one queue. Returns whether it should go on soon.
+    fn round_of(&mut self, now: Duration, entropy: Entropy<'_>, name: &QueueName) -> bool {
         // Most matches are full or too old; those need no look for each ticket.
         let mut open = self.open_matches(now, name);
-        let can_wait = overdue.len();
+        if open.is_empty() && !self.can_create() {
+            return false;
+        }
+        let (overdue, others) = self.order_of(now, name);
+        let (urgent, mut has_seated) = (overdue.len(), false);
         for (index, ticket) in overdue.into_iter().chain(others).enumerate() {
             // An older one may have taken it along.
             if !self.queues.get(name).is_some_and(|queue| queue.by_age.contains(&ticket)) {
                 continue;
             }
-            if index >= can_wait && self.looks >= LOOKS_PER_ROUND_MAX {
+            if self.looks >= LOOKS_PER_ROUND_MAX {
                 self.queues.get_mut(name).into_iter().for_each(|queue| queue.next = ticket);
-                return;
+                return has_seated || index < urgent;
             }
-            self.looks += open.len();
+            self.looks += 1 + open.len() / MATCHES_PER_LOOK;
             if let Some(at) = self.match_to_fill(now, ticket, &open) {
                 self.seat_ticket(now, ticket, &open[at].id);
+                self.looks += SEATING_LOOKS;
                 self.look_again(&mut open[at]);
+                has_seated = true;
             } else if let Some(id) = self.begin_match(now, entropy, name, ticket) {
                 open.extend(self.as_open(&id));
+                has_seated = true;
             }
         }
         self.queues.get_mut(name).into_iter().for_each(|queue| queue.next = TicketId(0));
+        false
     }
 
-    /// Those who have waited long enough, the oldest first; and the others, from the one on at which the round before ended.
+    /// Those who have waited long enough, and the others; the oldest first, from the one on at which the round before ended.
     fn order_of(&self, now: Duration, name: &QueueName) -> (Vec<TicketId>, Vec<TicketId>) {
         let Some(queue) = self.queues.get(name) else { return (Vec::new(), Vec::new()) };
         let waited = |ticket: &TicketId| {
@@ -76,10 +92,12 @@ impl Lobby {
                 .get(ticket)
                 .is_some_and(|value| now.saturating_sub(value.since) >= queue.terms.wait_max)
         };
-        let (overdue, mut others): (Vec<TicketId>, Vec<TicketId>) =
+        let (mut overdue, mut others): (Vec<TicketId>, Vec<TicketId>) =
             queue.by_age.iter().copied().partition(waited);
-        let first = others.partition_point(|ticket| *ticket < queue.next);
-        others.rotate_left(first);
+        for tickets in [&mut overdue, &mut others] {
+            let first = tickets.partition_point(|ticket| *ticket < queue.next);
+            tickets.rotate_left(first);
+        }
         (overdue, others)
     }
 
@@ -145,6 +163,7 @@ impl Lobby {
             return None;
         }
         let id = self.create(now, entropy, name, fill, None)?;
+        self.looks += SEATING_LOOKS * group.len();
         for ticket in group {
             self.seat_ticket(now, ticket, &id);
         }

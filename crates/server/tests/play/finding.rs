@@ -77,6 +77,52 @@ fn a_ticket_belongs_to_its_secret_and_can_be_given_up() {
 }
 
 #[test]
+fn who_watches_takes_no_seat() {
+    let directory = Directory::new();
+    run(async {
+        let node = node(&directory, |config| config.play.places = 2);
+        let ann = find(&node, "name=Ann").await;
+        let id = until_placed(&node, &ann).await;
+        let token = ann["token"].as_str().unwrap();
+        let _player = Player::join(Carrier::ALL[0].1, &node, &id, Hello { token, ..Hello::default() }).await;
+        for (_, carrier) in Carrier::ALL {
+            let spectator = Hello { spectates: true, ..hello("Eve") };
+            let watcher = Player::join(carrier, &node, &id, spectator).await;
+            assert_eq!(watcher.slot, 255);
+        }
+        let bob = find(&node, "name=Bob").await;
+        assert_eq!(until_placed(&node, &bob).await, id, "there is a seat left");
+    });
+}
+
+#[test]
+fn a_user_has_so_many_private_matches_and_whoever_has_no_token_is_counted_by_address() {
+    let directory = Directory::new();
+    run(async {
+        let node = node(&directory, |_| {});
+        let found = find(&node, "name=Ann").await;
+        ask(&node, "POST", &format!("/v1/matches/find/{}", found["ticket"].as_str().unwrap()), "").await;
+        let bearer = format!("Authorization: Bearer {}\r\n", found["token"].as_str().unwrap());
+        let private = "/v1/matches?private=1&delay=0";
+        let mut answers = Vec::new();
+        for headers in [&*bearer, &bearer, &bearer, "Authorization: Bearer rubbish\r\n", ""] {
+            let (status, answer) = ask(&node, "POST", private, headers).await;
+            answers.push((status, body(&answer)["error"].as_str().map(str::to_owned)));
+        }
+        let refused = |word: &str| Some(word.to_owned());
+        let expected = [
+            (201, None),
+            (201, None),
+            (429, refused("too_many_matches")),
+            (401, refused("unauthorized")),
+            (201, None),
+        ];
+        assert_eq!(answers, expected);
+        assert_eq!(ask(&node, "POST", "/v1/matches?delay=0", "").await.0, 400, "anybody could spy");
+    });
+}
+
+#[test]
 fn a_match_that_is_over_changes_ratings_once() {
     let directory = Directory::new();
     run(async {
