@@ -35,20 +35,18 @@ impl Sightings {
 
     /// What is in sight among these keys, ascending, and where.
     pub(super) fn within(&self, keys: Range<Key>) -> impl Iterator<Item = (Key, Cell)> {
-        let (first, last) = (usize::from(keys.start) / 64, usize::from(keys.end).div_ceil(64));
-        let words = self.present.iter().enumerate().take(last).skip(first);
-        let all = words.flat_map(|(nth, &word)| bits(word).map(move |bit| nth as Key * 64 + bit));
-        all.filter(move |key| keys.contains(key)).map(|key| (key, self.cells[usize::from(key)]))
+        let mut at = usize::from(keys.start) / 64;
+        let mut word = self.present.get(at).map_or(0, |word| word & u64::MAX << (keys.start % 64));
+        core::iter::from_fn(move || {
+            while word == 0 {
+                at += 1;
+                word = *self.present.get(at)?;
+            }
+            let key = (at * 64) as Key + word.trailing_zeros() as Key;
+            word &= word - 1;
+            (key < keys.end).then(|| (key, self.cells[usize::from(key)]))
+        })
     }
-}
-
-/// The numbers of the bits that are set, ascending.
-fn bits(mut word: u64) -> impl Iterator<Item = Key> {
-    core::iter::from_fn(move || {
-        let bit = word.trailing_zeros();
-        word &= word.wrapping_sub(1);
-        (bit < u64::BITS).then_some(bit as Key)
-    })
 }
 
 #[cfg(test)]

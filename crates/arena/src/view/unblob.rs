@@ -75,7 +75,9 @@ pub(super) fn read(
             out.push(member);
         }
     }
-    out.sort_unstable_by_key(|member| member.key);
+    if out.len() > stayed {
+        out.sort_unstable_by_key(|member| member.key);
+    }
     Ok((since, reader.bits.bytes_read()))
 }
 

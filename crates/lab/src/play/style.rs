@@ -209,9 +209,12 @@ impl Pilot for WreckroomPilot {
             self.decoder.as_mut().ok_or_else(|| Wrong("a snapshot before the welcome".to_owned()))?;
         decoder.apply(tick, body).map_err(|error| Wrong(format!("a snapshot: {}", error.0)))?;
         let mut seen = Seen::default();
-        let mut note = |place: usize, at: Vector| {
+        let mut note = |place: usize, told: u32, at: Vector| {
             seen.objects += 1;
-            if let Some(known) = self.places.get_mut(place) {
+            // What this snapshot does not tell of is where it was.
+            if told == tick
+                && let Some(known) = self.places.get_mut(place)
+            {
                 seen.moving += u32::from(known.is_some_and(|before| before != at));
                 *known = Some(at);
             }
@@ -219,7 +222,7 @@ impl Pilot for WreckroomPilot {
         self.sight.me = decoder.own().map(|own| own.at);
         self.sight.drones.clear();
         for drone in decoder.drones() {
-            note(usize::from(drone.slot), drone.at);
+            note(usize::from(drone.slot), drone.tick, drone.at);
             if drone.hp > HP_MAX || drone.tick > tick {
                 return Err(Wrong(format!("a drone with {} health in tick {}", drone.hp, drone.tick)));
             }
@@ -229,7 +232,7 @@ impl Pilot for WreckroomPilot {
         }
         self.sight.furniture.clear();
         for body in decoder.bodies() {
-            note(DRONES_MAX + usize::from(body.number), body.at);
+            note(DRONES_MAX + usize::from(body.number), body.tick, body.at);
             if body.hp > HP_MAX || body.tick > tick {
                 return Err(Wrong(format!("furniture with {} health in tick {}", body.hp, body.tick)));
             }
