@@ -108,7 +108,7 @@ impl Exchange {
     /// The next piece of the request's body, not empty; `None` when it is complete. Chunks and frames are gone: a piece is
     /// what came at once, up to 64 KiB. A client that waits for `100 Continue` is told to go on.
     ///
-    /// May be dropped while it waits; nothing is lost.
+    /// May be dropped while it waits; nothing is lost, and the time counts.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl Exchange {
     /// [`body_bytes_per_second_min`](crate::Limits::body_bytes_per_second_min);
     /// [`FileTooLarge`](io::ErrorKind::FileTooLarge) past [`request_body_bytes_max`](crate::Limits::request_body_bytes_max);
     /// [`InvalidData`](io::ErrorKind::InvalidData) for a body that breaks the rules; others when the client is gone. See
-    /// [`body_fault`] for what to answer.
+    /// [`body_fault`] for what to answer. After an error there is [nothing more](io::ErrorKind::NotConnected).
     pub async fn body(&mut self) -> io::Result<Option<Bytes>> {
         self.pace.read(self.way.as_mut(), &self.local).await
     }

@@ -16,7 +16,25 @@ use ws::http1::BodyError;
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     waited: Duration,
+    /// The part of it in which nothing came.
+    silent: Duration,
     bytes: u64,
+    /// There was an error. What comes behind it is no body any more.
+    has_failed: bool,
+}
+
+/// Counts the time until it is dropped, so that a wait that is given up counts as well.
+struct Waiting<'a> {
+    pace: &'a mut Pace,
+    began: Duration,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let took = clock::now().saturating_sub(self.began);
+        self.pace.waited += took;
+        self.pace.silent += took;
+    }
 }
 
 impl Pace {
@@ -26,16 +44,31 @@ impl Pace {
         way: Option<&mut Box<dyn Way>>,
         local: &Local,
     ) -> io::Result<Option<Bytes>> {
+        if self.has_failed {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let read = self.read_next(way, local).await;
+        self.has_failed = read.is_err();
+        read
+    }
+
+    async fn read_next(
+        &mut self,
+        way: Option<&mut Box<dyn Way>>,
+        local: &Local,
+    ) -> io::Result<Option<Bytes>> {
         let way = way.ok_or(io::ErrorKind::NotConnected)?;
         let limits = &local.limits;
-        let began = clock::now();
-        let read = timeout(self.patience(limits), poll_fn(|cx| way.poll_body(cx))).await;
-        self.waited += clock::now().saturating_sub(began);
+        let patience = self.patience(limits);
+        let waiting = Waiting { pace: self, began: clock::now() };
+        let read = timeout(patience, poll_fn(|cx| way.poll_body(cx))).await;
+        drop(waiting);
         let Ok(read) = read else {
             local.counters.requests_late.add(1);
             return Err(io::ErrorKind::TimedOut.into());
         };
         let piece = read?;
+        self.silent = Duration::ZERO;
         self.bytes += piece.as_ref().map_or(0, |piece| piece.len() as u64);
         if self.bytes > limits.request_body_bytes_max {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -46,11 +79,11 @@ impl Pace {
     /// How long to wait for the next piece.
     fn patience(&self, limits: &Limits) -> Duration {
         let Some(nanos) = 1_000_000_000_u64.checked_div(limits.body_bytes_per_second_min.into()) else {
-            return limits.body_piece_timeout;
+            return limits.body_piece_timeout.saturating_sub(self.silent);
         };
         let earned = Duration::from_nanos(self.bytes.saturating_mul(nanos));
         let left = limits.body_grace.saturating_add(earned).saturating_sub(self.waited);
-        left.min(limits.body_piece_timeout)
+        left.min(limits.body_piece_timeout.saturating_sub(self.silent))
     }
 }
 
@@ -95,15 +128,21 @@ mod tests {
             body_grace: Duration::from_secs(10),
             ..Limits::default()
         };
-        let patience =
-            |waited, bytes| Pace { waited: Duration::from_secs(waited), bytes }.patience(&limits).as_secs();
+        let patience = |waited, bytes| {
+            Pace { waited: Duration::from_secs(waited), bytes, ..Pace::default() }.patience(&limits).as_secs()
+        };
         assert_eq!(patience(0, 0), 10);
         assert_eq!(patience(7, 0), 3);
         assert_eq!(patience(10, 10), 0, "one byte in a second is a tenth of what has to come in it");
         assert_eq!(patience(10, 1000), 10);
         assert_eq!(patience(0, 1_000_000), 30, "a long silence is not earned");
         assert_eq!(patience(u32::MAX.into(), u64::MAX), 30);
+        let silent = Pace { silent: Duration::from_secs(29), bytes: 1_000_000, ..Pace::default() };
+        assert_eq!(silent.patience(&limits).as_secs(), 1, "waits that were given up are silence as well");
         let without = Limits { body_bytes_per_second_min: 0, ..limits };
-        assert_eq!(Pace { waited: Duration::from_secs(99), bytes: 0 }.patience(&without).as_secs(), 30);
+        assert_eq!(
+            Pace { waited: Duration::from_secs(99), ..Pace::default() }.patience(&without).as_secs(),
+            30
+        );
     }
 }

@@ -112,7 +112,14 @@ async fn echo(mut exchange: Exchange, seen: &Seen) {
 async fn whole(mut exchange: Exchange, seen: &Seen) {
     let mut size = 0;
     loop {
-        match exchange.body().await {
+        // Waits that are given up lose nothing, and count.
+        let piece = loop {
+            let wait = tokio::time::timeout(std::time::Duration::from_millis(20), exchange.body());
+            if let Ok(piece) = wait.await {
+                break piece;
+            }
+        };
+        match piece {
             Ok(Some(piece)) => {
                 assert!(!piece.is_empty() && piece.len() <= net::limits::BODY_PIECE_BYTES_MAX);
                 size += piece.len();
@@ -130,7 +137,8 @@ async fn whole(mut exchange: Exchange, seen: &Seen) {
     let _ = exchange.answer(response).await;
 }
 
-async fn refuse(exchange: Exchange, error: &std::io::Error, seen: &Seen) {
+async fn refuse(mut exchange: Exchange, error: &std::io::Error, seen: &Seen) {
+    assert!(exchange.body().await.is_err(), "there is nothing behind an error");
     seen.broken.fetch_add(1, Ordering::SeqCst);
     if let Some((status, sentence)) = body_fault(error) {
         let mut response = text(&sentence);
