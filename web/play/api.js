@@ -41,16 +41,22 @@ export function readMatches(answer) {
 /** @param {string} id */
 export const isMatchId = (id) => /^[A-Za-z0-9_-]{1,64}$/.test(id);
 
+/** @typedef {"free" | "teams"} Mode each for themselves, or two teams */
+
+/** Teams of a match with friends, if it is played in teams. */
+const TEAMS = 2;
+
 /**
  * Finds a match for a guest: with people who are as good, if there are any; else with bots, after two seconds.
  * @param {string} name
+ * @param {Mode} mode
  * @param {(waiting: number) => void} onWaiting how many people wait
  * @param {AbortSignal} signal
  * @returns {Promise<Seat>}
  */
-export async function findMatch(name, onWaiting, signal) {
+export async function findMatch(name, mode, onWaiting, signal) {
   try {
-    let search = readSearch(await ask("POST", `/v1/matches/find?game=${GAME}&name=${encodeURIComponent(name)}`, signal));
+    let search = readSearch(await ask("POST", `/v1/matches/find?game=${GAME}&mode=${mode}&name=${encodeURIComponent(name)}`, signal));
     const { token } = search;
     while (!search.match) {
       onWaiting(search.waiting);
@@ -59,7 +65,7 @@ export async function findMatch(name, onWaiting, signal) {
     }
     return { match: search.match, token };
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (signal.aborted || mode !== "free") throw error;
     // A node that does not find matches, or has lost the ticket, still has some that one can play in now.
     return { match: readPlace(await ask("POST", `/v1/play?game=${GAME}`, signal)), token: "" };
   }
@@ -73,9 +79,9 @@ export function readSearch(answer, ticket = "") {
   return { ticket: known, match: typeof match === "string" && isMatchId(match) ? match : "", waiting: count(waiting), token: typeof token === "string" ? token : "" };
 }
 
-/** @returns {Promise<string>} the id of a new match that nobody learns of but by its link */
-export async function makePrivateMatch() {
-  return readPlace(await ask("POST", `/v1/matches?game=${GAME}&private=1`));
+/** @param {Mode} mode @returns {Promise<string>} the id of a new match that nobody learns of but by its link */
+export async function makePrivateMatch(mode) {
+  return readPlace(await ask("POST", `/v1/matches?game=${GAME}&private=1${mode === "teams" ? `&teams=${TEAMS}` : ""}`));
 }
 
 /** @param {unknown} answer where a match is to be played @returns {string} its id */

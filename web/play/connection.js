@@ -9,6 +9,9 @@ import { SUBPROTOCOL, WireError, encodeHello, encodeLeave, encodePace, encodePin
 /** The first wait before coming back; it doubles up to the longest, with chance, so that not all come at once. */
 const WAIT_MS_MIN = 250;
 const WAIT_MS_MAX = 8_000;
+/** What the server closes with if all places are taken, or it has no time for more players; and how long to leave it alone then. */
+const FULL = 1013;
+const FULL_WAIT_MS = 5_000;
 /** A server that says nothing at all for so long is not there any more. */
 const SILENCE_MS = 6_000;
 const PING_MS = 1_000;
@@ -47,7 +50,7 @@ export class Connection {
   received = 0;
   /** @param {ServerMessage} _message @param {number} _now */
   onMessage = (_message, _now) => {};
-  /** @param {Phase} _phase @param {string} _reason a sentence if it is over */
+  /** @param {Phase} _phase @param {string} _reason a sentence if it waits or is over */
   onPhase = (_phase, _reason) => {};
 
   /** @param {string} url @param {Hello} hello */
@@ -149,9 +152,9 @@ export class Connection {
     if (this.#attempts > (this.#wasIn ? RETURNS_MAX : ATTEMPTS_MAX)) {
       return this.#enter("closed", this.#wasIn ? "The connection is lost, and the match may be over by now." : "This match does not run, or is full, or the server does not answer.");
     }
-    const wait = Math.min(WAIT_MS_MAX, WAIT_MS_MIN * 2 ** (this.#attempts - 1)) * (0.5 + Math.random() / 2);
-    this.#timer = setTimeout(() => this.open(), wait);
-    this.#enter("waiting");
+    const usual = Math.min(WAIT_MS_MAX, WAIT_MS_MIN * 2 ** (this.#attempts - 1)) * (0.5 + Math.random() / 2);
+    this.#timer = setTimeout(() => this.open(), code === FULL ? FULL_WAIT_MS * (1 + Math.random()) : usual);
+    this.#enter("waiting", code === FULL ? "The match takes nobody in at the moment. Trying again…" : "The connection is lost. Coming back…");
   }
 
   /** @param {Phase} phase @param {string} [reason] */

@@ -1,18 +1,22 @@
 //! The end of a match: who won, on a podium and in a table.
 
 import { byId, make, setText } from "../chat/dom.js";
-import { scoreRows } from "./hud.js";
+import { scoreRows, teamName } from "./hud.js";
 import { COLOURS } from "./scene.js";
 
 /**
  * @param {readonly import("./scene.js").Player[]} ranked the best first
  * @param {number} mine slot, -1 for spectators
  * @param {string} recording the address of the recording; empty without one
+ * @param {number} [teams] 0 where each plays alone
  */
-export function showEnd(ranked, mine, recording) {
+export function showEnd(ranked, mine, recording, teams = 0) {
   const own = ranked.findIndex((player) => player.slot === mine);
   const winner = ranked[0];
-  setText(byId("end-title"), own === 0 ? "You won!" : winner ? `${winner.name} won` : "The match is over");
+  // The server ranks players of the best team first.
+  const isTeams = teams > 0 && winner !== undefined;
+  if (isTeams) setText(byId("end-title"), ranked[own]?.colour === winner.colour ? "Your team won!" : `${teamName(winner.colour)} won`);
+  else setText(byId("end-title"), own === 0 ? "You won!" : winner ? `${winner.name} won` : "The match is over");
   setText(byId("end-text"), own >= 0 ? `You came in ${ordinal(own + 1)} of ${ranked.length}.` : "");
   byId("podium").replaceChildren(...ranked.slice(0, 3).map((player, i) => make(
     "li", { class: COLOURS[player.colour] },

@@ -83,6 +83,7 @@ export class Hud {
     if (now - this.#listedAt < LIST_MS) return;
     this.#listedAt = now;
     this.#lists(moment.players, mine);
+    this.#teams(moment);
     this.#figures(figures, frames);
     for (const line of [...byId("feed").children]) if (now - Number(/** @type {HTMLElement} */ (line).dataset.at) > FEED_MS) line.remove();
   }
@@ -138,6 +139,13 @@ export class Hud {
       make("span", { class: "points", text: String(player.score) }),
     )));
     if (this.#isScores) byId("score-rows").replaceChildren(...scoreRows(ranked, mine, true));
+  }
+
+  /** @param {Moment} moment */
+  #teams({ players, teams = 0 }) {
+    const list = byId("teams");
+    list.hidden = teams === 0;
+    if (teams > 0) list.replaceChildren(...teamScores([...players.values()]).map(({ colour, points }) => make("li", { class: COLOURS[colour] }, make("span", { text: teamName(colour) }), make("span", { text: String(points) }))));
   }
 
   /** @param {Moment} moment @param {import("./scene.js").Happening} happening @param {number} mine @param {number} now */
@@ -196,6 +204,17 @@ export const clockText = (seconds) => `${Math.floor(seconds / 60)}:${String(Math
 export function ranking(players) {
   return [...players.values()].sort((a, b) => b.score - a.score || b.captures - a.captures || a.slot - b.slot);
 }
+
+/** A team is a colour. @param {readonly Player[]} players @returns {{colour: number, points: number}[]} the best first */
+export function teamScores(players) {
+  /** @type {Map<number, number>} */
+  const sums = new Map();
+  for (const { colour, score, isGone } of players) if (!isGone) sums.set(colour, (sums.get(colour) ?? 0) + score);
+  return [...sums].map(([colour, points]) => ({ colour, points })).sort((a, b) => b.points - a.points || a.colour - b.colour);
+}
+
+/** @param {number} colour */
+export const teamName = (colour) => (COLOURS[colour] ?? "").replace(/^./, (first) => first.toUpperCase());
 
 /** @param {readonly Player[]} ranked @param {number} mine @param {boolean} hasDeaths @returns {HTMLElement[]} */
 export function scoreRows(ranked, mine, hasDeaths) {

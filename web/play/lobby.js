@@ -31,6 +31,10 @@ export class Lobby {
       input.addEventListener("change", () => this.#remember());
     }
     this.#name.addEventListener("change", () => this.#remember());
+    for (const input of this.#modes) {
+      input.checked = (input.value === "teams") === settings.hasTeams;
+      input.addEventListener("change", () => this.#remember());
+    }
     byId("play-form").addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.#search) this.#search.abort();
@@ -72,6 +76,15 @@ export class Lobby {
     return /** @type {HTMLInputElement} */ (byId("name"));
   }
 
+  get #modes() {
+    return /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll('input[name="mode"]')]);
+  }
+
+  /** @returns {import("./api.js").Mode} */
+  get #mode() {
+    return this.#settings.hasTeams ? "teams" : "free";
+  }
+
   get #colours() {
     return /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll('input[name="colour"]')]);
   }
@@ -83,6 +96,7 @@ export class Lobby {
     setText(byId("name-problem"), isGood ? "" : name ? "This name is too long." : "Others want to know who wrecked them: choose a name.");
     this.#name.setAttribute("aria-invalid", String(!isGood));
     this.#settings.colour = Number(this.#colours.find((input) => input.checked)?.value ?? 0);
+    this.#settings.hasTeams = this.#modes.some((input) => input.checked && input.value === "teams");
     if (isGood) this.#settings.name = name;
     saveSettings(this.#settings);
     return isGood;
@@ -96,7 +110,7 @@ export class Lobby {
     setText(button, "Cancel");
     setText(byId("search-state"), "Looking for a match…");
     try {
-      const { match, token } = await findMatch(this.#settings.name, (waiting) => {
+      const { match, token } = await findMatch(this.#settings.name, this.#mode, (waiting) => {
         setText(byId("search-state"), waiting > 1 ? `Looking for a match… ${waiting} people wait.` : "Looking for a match…");
       }, search.signal);
       setText(byId("search-state"), "");
@@ -114,7 +128,7 @@ export class Lobby {
     const button = /** @type {HTMLButtonElement} */ (byId("make-private"));
     button.disabled = true;
     try {
-      const match = await makePrivateMatch();
+      const match = await makePrivateMatch(this.#mode);
       byId("private").hidden = false;
       const link = new URL(`/play?match=${match}`, location.href).href;
       /** @type {HTMLInputElement} */ (byId("private-link")).value = link;

@@ -108,7 +108,7 @@ async function playOnline(match, isSpectator) {
     byId("rules").hidden = !text;
     setText(byId("rules-text"), text);
   };
-  source.onEnd = (ranked) => showEnd(ranked, source.slot, `/play?replay=${match}`);
+  source.onEnd = (ranked, teams) => showEnd(ranked, source.slot, `/play?replay=${match}`, teams);
   source.onClosed = (why) => {
     if (source !== online) return;
     history.replaceState(null, "", "/play");

@@ -51,8 +51,8 @@ export class OnlineMatch {
   #history = [];
   /** @param {string} _text what is wrong at the moment; empty if nothing is */
   onState = (_text) => {};
-  /** @param {Player[]} _ranked the best first */
-  onEnd = (_ranked) => {};
+  /** @param {Player[]} _ranked the best first @param {number} _teams 0 where each plays alone */
+  onEnd = (_ranked, _teams) => {};
   /** @param {string} _why it is over without an end of the match */
   onClosed = (_why) => {};
   /** @param {string} _text what to do, if the server plays by other rules than this page; empty if it does not */
@@ -76,7 +76,7 @@ export class OnlineMatch {
     this.#connection = new Connection(url.href, resume ? { ...hello, resume: fromHex(resume) } : hello);
     this.#connection.onMessage = (message, now) => this.#hear(message, now);
     this.#connection.onPhase = (phase, reason) => {
-      if (phase === "waiting") this.onState("The connection is lost. Coming back…");
+      if (phase === "waiting") this.onState(reason);
       else if (phase === "open") this.onState("");
       else if (phase === "closed") this.onClosed(reason);
     };
@@ -244,7 +244,7 @@ export class OnlineMatch {
       const player = this.#told?.players.get(slot);
       return { slot, name: player?.name ?? "Somebody", colour: player?.colour ?? 0, isBot: player?.isBot ?? false, isGone: player?.isGone ?? true, score: points, kills, deaths, captures };
     });
-    this.onEnd(ranked);
+    this.onEnd(ranked, this.#told?.world.introduction.teams ?? 0);
   }
 }
 

@@ -86,6 +86,7 @@
  * @property {ReadonlyMap<number, Player>} players
  * @property {Drone | null} me whom the eyes belong to; null for a free camera
  * @property {Waits | null} waits of `me`, if it is one's own
+ * @property {number} [teams] how many there are; nothing or 0 where each plays alone
  * @property {boolean} seesAll no fog: recordings, and spectators with a free camera
  */
 

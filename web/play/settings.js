@@ -1,6 +1,6 @@
 //! What the page remembers of a person: name, colour, sound, and what it shows. A browser that keeps nothing is fine.
 
-/** @typedef {{name: string, colour: number, hasSound: boolean, hasShake: boolean, hasNetwork: boolean}} Settings */
+/** @typedef {{name: string, colour: number, hasSound: boolean, hasShake: boolean, hasNetwork: boolean, hasTeams: boolean}} Settings */
 
 const KEY = "stoa.play";
 
@@ -8,12 +8,12 @@ const KEY = "stoa.play";
 export function loadSettings() {
   const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   /** @type {Settings} */
-  const settings = { name: "", colour: Math.floor(Math.random() * 5), hasSound: true, hasShake: !isCalm, hasNetwork: false };
+  const settings = { name: "", colour: Math.floor(Math.random() * 5), hasSound: true, hasShake: !isCalm, hasNetwork: false, hasTeams: false };
   try {
     const kept = JSON.parse(localStorage.getItem(KEY) ?? "{}");
     if (typeof kept.name === "string") settings.name = kept.name.slice(0, 24);
     if (Number.isInteger(kept.colour) && kept.colour >= 0 && kept.colour < 5) settings.colour = kept.colour;
-    for (const key of /** @type {const} */ (["hasSound", "hasShake", "hasNetwork"])) if (typeof kept[key] === "boolean") settings[key] = kept[key];
+    for (const key of /** @type {const} */ (["hasSound", "hasShake", "hasNetwork", "hasTeams"])) if (typeof kept[key] === "boolean") settings[key] = kept[key];
   } catch {
     // Nothing kept, or nothing that makes sense.
   }

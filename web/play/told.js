@@ -149,7 +149,7 @@ export class Told {
       grenades: [...world.grenades.values()].map(({ id, owner, vx, vy, track }) => ({ id, owner, vx, vy, fuse: 30, ...(placeAt(track, shown) ?? { x: 0, y: 0 }) })),
       happenings: this.#happenings(shown),
       darkCells: this.#darkCells(), openings: this.#openings(tick), gusts: this.#gusts(),
-      me, seesAll: false,
+      me, seesAll: false, teams: world.introduction.teams,
       waits: predicted?.waits ?? (world.me ? { pellet: world.me.pelletWait, rail: world.me.railWait, dash: world.me.dashWait, grenade: world.me.grenadeWait } : null),
     };
   }

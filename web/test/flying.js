@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 /** @typedef {{tick: number, slot: number, x: number, y: number, hp: number, points: number, dark: boolean, drones: number}} Seen */
 
 /** What anything may take on a machine without graphics. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 40_000;
 /** The shortest match that there is, and some time to draw it. */
 export const SHORT_MATCH_MS = 100_000;
 

@@ -16,7 +16,7 @@ import { Proxy } from "./proxy.js";
 /** How long any condition may take to come true. */
 export const DEADLINE_MS = 10_000;
 const DESKTOP = { width: 1280, height: 800 };
-const PHONE = { width: 360, height: 740 };
+const PHONE = { width: 390, height: 844 };
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
 /** What a broken network makes the browser say; everything else in its console is a failure. */

@@ -21,6 +21,7 @@ export async function checkPlay(stage) {
   await checkPhone(stage);
   await checkWatching(stage, ann);
   await checkWholeMatch(stage, ann);
+  await checkTeams(stage, ann);
   await checkWrongLinks(stage, ann);
   await checkOldPage(stage, ann);
   await checkPictures(stage, ann);
@@ -199,6 +200,25 @@ async function checkWrongLinks(stage, { page, proxy }) {
     await page.waitForSelector("#lobby:not([hidden])");
     await page.waitForFunction(() => /does not run/.test(document.getElementById("search-state")?.textContent ?? ""));
     assert.equal(new URL(page.url()).search, "");
+  });
+}
+
+/** @param {import("../stage.js").Stage} stage @param {Person} ann */
+async function checkTeams(stage, { page, proxy }) {
+  await stage.check("who chooses teams plays in red or green, and sees how both stand", async () => {
+    await page.goto(`${proxy.url}play`);
+    await page.check("input[name=mode][value=teams]", { force: true });
+    await page.click("#quick-play");
+    await flies(page);
+    await page.waitForFunction(() => document.querySelectorAll("#teams li").length === 2);
+    assert.deepEqual((await page.locator("#teams li span:first-child").allTextContents()).sort(), ["Green", "Red"]);
+    const colours = await page.evaluate(() => [...document.querySelectorAll("#leaders li")].map((row) => row.classList[0]));
+    assert.ok(colours.length > 2 && colours.every((colour) => colour === "red" || colour === "green"), String(colours));
+    await axeFindsNothing(page);
+    await stage.picture(page, "play-teams");
+    await page.goto(`${proxy.url}play`);
+    await stage.picture(page, "play-lobby-teams");
+    await page.check("input[name=mode][value=free]", { force: true });
   });
 }
 
