@@ -1,6 +1,6 @@
 //! One TCP connection in stream mode, from accept to end.
 //!
-//! 1. From a trusted peer a PROXY header is read ([`proxy_protocol`](super::proxy_protocol)).
+//! 1. From a trusted peer a PROXY header is read ([`super::proxy_protocol`]).
 //! 2. The shell is asked whether the client may come in ([`Desk::enter`]).
 //! 3. If a route of the listener asks for names or protocols, the ClientHello is read. What is no TLS has neither.
 //! 4. The router places it; it may have to wait. The backend is connected to, or another one.
