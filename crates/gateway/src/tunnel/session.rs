@@ -25,6 +25,7 @@ use crate::backend::{Backend, Lease};
 use crate::config::Listener;
 use crate::health::Report;
 use crate::relay::{Ended, Relay, RelayOptions, Way};
+use crate::stream::proxy_protocol::Addresses;
 use crate::routing::{Facts, Placement, Refusal, Route, Router, Ticket};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -458,7 +459,8 @@ impl<D: Desk> Step<D> {
         // Only HTTP/1.0 may come without.
         let authority = self.head.authority().unwrap_or("localhost").to_owned();
         let target = self.head.target().to_owned();
-        Ask { method: self.head.method().to_owned(), target, authority, fields, body }
+        let addresses = self.addresses();
+        Ask { method: self.head.method().to_owned(), target, authority, fields, body, addresses }
     }
 
     fn tunnel_facts(

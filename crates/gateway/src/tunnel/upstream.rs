@@ -1,11 +1,11 @@
 //! The backends' side of the tunnel, one for each worker: connections of HTTP/1.1 and HTTP/2, plain or over TLS.
 //!
 //! * **HTTP/1.1**: a WebSocket and a request with a body have a connection of their own, made for them and closed after
-//!   them. Requests without a body share a few that are kept open. A connection is kept only after a complete answer with
+//!   them. Requests without a body share a few that are kept open, unless each begins with a PROXY header of its client. A connection is kept only after a complete answer with
 //!   nothing behind it: what is left of one exchange must never be taken for the next.
 //! * **HTTP/2**: carriers, each with as many streams as the configuration and the backend's SETTINGS allow. One that says
 //!   GOAWAY gets nothing new. Flow control is per stream, with more room on the connection than all streams have together,
-//!   so one that is not read stops nobody else.
+//!   so one that is not read stops nobody else. A PROXY header on one says that it is for nobody in particular.
 
 mod handshake;
 mod http1;
@@ -16,7 +16,8 @@ pub(super) use http2::Place as CarrierPlace;
 use super::failure::Failure;
 use super::headers::Fields;
 use crate::backend::Backend;
-use crate::config::{self, UpstreamHttp};
+use crate::config::{self, ProxyVersion, UpstreamHttp};
+use crate::stream::proxy_protocol::{self, Addresses, Header, Version};
 use bytes::Bytes;
 use net::{ClientTls, Exchange, Stream, Trust, UpstreamTls};
 use std::cell::{Cell, RefCell};
@@ -41,6 +42,8 @@ pub struct Ask {
     pub fields: Fields,
     /// Whether a body follows, and how long it is if that is known.
     pub body: Body,
+    /// Whom a PROXY header names where the pool wants one.
+    pub addresses: Addresses,
 }
 
 /// The body of a request.
@@ -131,6 +134,7 @@ pub struct Reach {
     config_tls: Option<config::UpstreamTls>,
     tls: Option<UpstreamTls>,
     connect: config::pool::Connect,
+    proxy: Option<ProxyVersion>,
     idle: RefCell<Vec<http1::Idle>>,
     carriers: RefCell<Vec<Rc<http2::Carrier>>>,
     /// Held by whoever opens a carrier, so that a crowd opens no more than it needs.
@@ -151,6 +155,7 @@ impl Upstreams {
             && known.http == pool.http
             && known.config_tls == pool.tls
             && known.connect == pool.connect
+            && known.proxy == pool.proxy_protocol
         {
             return Ok(Rc::clone(known));
         }
@@ -161,6 +166,7 @@ impl Upstreams {
             config_tls: pool.tls.clone(),
             tls,
             connect: pool.connect.clone(),
+            proxy: pool.proxy_protocol,
             idle: RefCell::default(),
             carriers: RefCell::default(),
             opening: tokio::sync::Mutex::default(),
@@ -251,6 +257,19 @@ impl Reach {
             UpstreamHttp::H1 => http1::open(self, ask, limit).await,
             UpstreamHttp::H2 => http2::open(self, ask, limit).await,
         }
+    }
+
+    /// The PROXY header of a new connection: of the client that it is for, or of nobody if many are to share it.
+    fn preface(&self, addresses: Option<Addresses>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Some(version) = self.proxy {
+            let version = match version {
+                ProxyVersion::V1 => Version::V1,
+                ProxyVersion::V2 => Version::V2,
+            };
+            proxy_protocol::encode(version, &Header { addresses, ..Header::default() }, &mut bytes);
+        }
+        bytes
     }
 
     fn scheme(&self) -> &'static str {

@@ -58,13 +58,13 @@ pub(super) async fn ask(
             answered => return answered,
         }
     }
-    let stream = connect(reach).await?;
+    let stream = connect(reach, ask).await?;
     without_body(reach, ask, &request, stream, exchange, limit).await
 }
 
 /// See [`Reach::open`].
 pub(super) async fn open(reach: &Rc<Reach>, ask: &Ask, limit: Duration) -> Result<Shaken, Failure> {
-    let stream = connect(reach).await?;
+    let stream = connect(reach, ask).await?;
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| Failure::Unreachable(error.to_string()))?;
     let key = key_of(nonce);
@@ -106,8 +106,9 @@ fn key_of(nonce: [u8; 16]) -> String {
     key
 }
 
-async fn connect(reach: &Reach) -> Result<Stream, Failure> {
-    let connecting = connect_http1(reach.backend.address, reach.tls.as_ref(), &[]);
+async fn connect(reach: &Reach, ask: &Ask) -> Result<Stream, Failure> {
+    let preface = reach.preface(Some(ask.addresses));
+    let connecting = connect_http1(reach.backend.address, reach.tls.as_ref(), &preface);
     let stream = timeout(reach.connect.timeout, connecting)
         .await
         .map_err(|_| Failure::Unreachable("connecting took too long".to_owned()))?
@@ -159,7 +160,7 @@ async fn without_body(
         () = exchange.gone() => return Err(Failure::Request(400, "the client is gone".to_owned())),
     };
     let reader = BodyReader::of_response(&head, &ask.method, BodyLimits::default());
-    let keeps = keeps_alive(&head) && head.framing() != Framing::UntilEnd;
+    let keeps = reach.proxy.is_none() && keeps_alive(&head) && head.framing() != Framing::UntilEnd;
     let back_to = keeps.then(|| Rc::clone(reach));
     let reading = Reading { input, output, reader, ahead, is_complete: false, back_to };
     Ok(Answered { head, body: AnswerBody::Http1(Box::new(reading)) })
@@ -172,7 +173,7 @@ async fn with_body(
     exchange: &mut Exchange,
     limit: Duration,
 ) -> Result<Answered, Failure> {
-    let (mut input, mut output) = split(connect(reach).await?);
+    let (mut input, mut output) = split(connect(reach, ask).await?);
     output.write_all(&request(ask, &[("Connection", "close")])).await.map_err(unanswered)?;
     let mut ahead = BytesMut::new();
     let head = {
@@ -342,6 +343,7 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::proxy_protocol::Addresses;
 
     #[test]
     fn a_key_is_base64_of_16_bytes() {
@@ -358,6 +360,7 @@ mod tests {
             authority: "a:1".to_owned(),
             fields: fields.clone(),
             body,
+            addresses: Addresses { source: ([192, 0, 2, 1], 1).into(), destination: ([192, 0, 2, 2], 2).into() },
         };
         let text = |ask: &Ask| String::from_utf8(request(ask, &[])).unwrap();
         assert_eq!(text(&ask("GET", Body::None)), "GET /x?y HTTP/1.1\r\nHost: a:1\r\nCookie: a=1\r\n\r\n");

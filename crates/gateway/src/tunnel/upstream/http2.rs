@@ -122,7 +122,7 @@ async fn take_place(reach: &Rc<Reach>) -> Result<Place, Failure> {
     if let Some(place) = free_place(reach) {
         return Ok(place);
     }
-    let upstream = Http2Upstream::connect(reach.backend.address, reach.tls.as_ref(), &[])
+    let upstream = Http2Upstream::connect(reach.backend.address, reach.tls.as_ref(), &reach.preface(None))
         .await
         .map_err(|error| Failure::Unreachable(error.to_string()))?;
     reach.opened.set(reach.opened.get() + 1);

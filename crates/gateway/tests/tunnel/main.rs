@@ -1,0 +1,13 @@
+//! Requests and WebSockets through real sockets: clients of every version of HTTP, backends that behave and that do not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod combinations;
+mod misbehaving;
+mod naive;
+mod rig;
+mod smuggling;

@@ -1,0 +1,164 @@
+//! Backends that are silent, that vanish, that never end: documented answers, and nobody else notices.
+
+use crate::naive::{self, HANDSHAKE, ask, status, switching};
+use crate::rig::{Running, config, echo, eventually, start};
+use gateway::health::Report;
+use gateway::tunnel::frames::Cause;
+use gateway::tunnel::session::Outcome;
+use net::{DialOptions, WebSocket};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+use ws::Message;
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+const QUICK: &str = "timeouts = { response = \"300ms\", idle = \"400ms\" }";
+
+/// An address where nobody listens.
+fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn open(tunnel: &Running) -> TcpStream {
+    let mut client = TcpStream::connect(tunnel.address).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    client.write_all(format!("{HANDSHAKE}\r\n").as_bytes()).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+    client
+}
+
+fn rest(mut client: TcpStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    let _ = client.read_to_end(&mut all);
+    all
+}
+
+#[test]
+fn g_a_backend_that_accepts_and_says_nothing_is_a_504() {
+    let (backend, _) = naive::start(|_, _, _| std::thread::sleep(Duration::from_secs(60)));
+    let tunnel = start(config(&[backend], "", QUICK), false);
+    assert_eq!(status(&ask(tunnel.address, GET)), 504);
+    assert_eq!(status(&ask(tunnel.address, format!("{HANDSHAKE}\r\n").as_bytes())), 504);
+    assert_eq!(*tunnel.told.reports.lock().unwrap(), [Report::ConnectFailed; 2]);
+}
+
+#[tokio::test]
+async fn a_backend_that_cannot_be_reached_is_passed_over() {
+    let (_echo, good) = echo(None);
+    let tunnel = start(config(&[nobody(), good], "", ""), false);
+    let url = format!("ws://{}/", tunnel.address);
+    for _ in 0..4 {
+        let mut socket = WebSocket::connect(&url, &DialOptions::default()).await.unwrap();
+        socket.send(Message::Text("hello")).await.unwrap();
+        assert!(socket.receive().await.is_some());
+    }
+    let tries: Vec<u32> = tunnel.told.open.lock().unwrap().iter().map(|facts| facts.tries).collect();
+    assert!(tries.contains(&2), "{tries:?}");
+}
+
+#[test]
+fn if_nobody_can_be_reached_the_answer_is_502() {
+    let tunnel = start(config(&[nobody()], "", ""), false);
+    assert_eq!(status(&ask(tunnel.address, GET)), 502);
+}
+
+#[test]
+fn a_handshake_that_was_not_answered_is_tried_elsewhere_and_a_post_is_not() {
+    let (rude, _) = naive::start(|stream, _, _| drop(stream.shutdown(std::net::Shutdown::Both)));
+    let (good, _) = naive::start(|stream, head, _| {
+        let _ = match head.starts_with("POST") {
+            true => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+            false => stream.write_all(switching(head).as_bytes()),
+        };
+    });
+    let tunnel = start(config(&[rude, good], "", ""), false);
+    drop((open(&tunnel), open(&tunnel)));
+    let post = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi";
+    let statuses: Vec<u16> = (0..2).map(|_| status(&ask(tunnel.address, post))).collect();
+    assert!(statuses.contains(&502) && statuses.contains(&200), "{statuses:?}");
+}
+
+#[test]
+fn a_backend_that_vanishes_between_messages_is_told_of_with_1014() {
+    let (backend, _) = naive::start(|stream, head, _| {
+        stream.write_all(switching(head).as_bytes()).unwrap();
+        stream.write_all(b"\x81\x02hi").unwrap();
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+    });
+    let tunnel = start(config(&[backend], "", ""), false);
+    let came = rest(open(&tunnel));
+    assert_eq!(came, b"\x81\x02hi\x88\x18\x03\xf6The backend went away.");
+    let Outcome::Ended { cause, .. } = tunnel.told.record().outcome else { panic!("not ended") };
+    assert_eq!(cause, Some(Cause::BackendGone));
+    assert!(tunnel.told.reports.lock().unwrap().contains(&Report::Closed(1006)));
+}
+
+#[test]
+fn a_backend_that_vanishes_in_the_middle_of_a_frame_cuts_the_client() {
+    let (backend, _) = naive::start(|stream, head, _| {
+        stream.write_all(switching(head).as_bytes()).unwrap();
+        stream.write_all(b"\x81\x7dhalf").unwrap();
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+    });
+    let tunnel = start(config(&[backend], "", ""), false);
+    assert_eq!(rest(open(&tunnel)), b"\x81\x7dhalf");
+}
+
+#[test]
+fn a_response_that_stands_still_is_cut_so_that_the_client_notices() {
+    let (backend, _) = naive::start(|stream, _, _| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome").unwrap();
+        std::thread::sleep(Duration::from_secs(60));
+    });
+    let tunnel = start(config(&[backend], "", QUICK), false);
+    let answer = ask(tunnel.address, GET);
+    assert!(
+        answer.ends_with("some") && answer.to_ascii_lowercase().contains("content-length: 100"),
+        "{answer}"
+    );
+    let outcome = tunnel.told.record().outcome;
+    assert_eq!(outcome, Outcome::Responded { status: 200, is_complete: false });
+}
+
+#[test]
+fn nonsense_instead_of_an_answer_is_a_502() {
+    for nonsense in [
+        &b"SSH-2.0-OpenSSH\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",
+        b"HTTP/1.1 200 OK\nX: a\n\n",
+    ] {
+        let (backend, _) = naive::start(move |stream, _, _| drop(stream.write_all(nonsense)));
+        let tunnel = start(config(&[backend], "", QUICK), false);
+        assert_eq!(status(&ask(tunnel.address, GET)), 502, "{}", String::from_utf8_lossy(nonsense));
+    }
+    // A head without end is bounded.
+    let (backend, _) = naive::start(|stream, _, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+        while stream.write_all(b"X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n").is_ok() {}
+    });
+    let tunnel = start(config(&[backend], "", ""), false);
+    assert_eq!(status(&ask(tunnel.address, GET)), 502);
+}
+
+#[test]
+fn a_message_over_the_limit_of_the_route_is_closed_with_1009() {
+    let (backend, _) = naive::start(|stream, head, _| {
+        stream.write_all(switching(head).as_bytes()).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let tunnel = start(config(&[backend], "", "limits = { message_bytes_max = 100 }"), false);
+    let mut client = open(&tunnel);
+    client.write_all(&[0x82, 0x80 | 126, 0, 200, 1, 2, 3, 4]).unwrap();
+    let mut close = [0; 4];
+    client.read_exact(&mut close).unwrap();
+    assert_eq!(close, [0x88, 27, 0x03, 0xf1]);
+    drop(client);
+    eventually("the session is over", || !tunnel.told.records.lock().unwrap().is_empty());
+}
