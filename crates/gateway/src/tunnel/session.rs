@@ -20,16 +20,16 @@ use super::failure::Failure;
 use super::frames::{Cause, Closed, FrameOptions, Frames, Live, Watch};
 use super::headers::{self, Fields, Sender};
 use super::screen::{Wish, screen};
-use super::upstream::{Answered, Ask, Body, Opened, Shaken, Upstreams};
+use super::upstream::{AnswerBody, Answered, Ask, Body, Opened, Shaken, Upstreams};
 use crate::backend::{Backend, Lease};
 use crate::config::Listener;
 use crate::health::Report;
 use crate::relay::{Ended, Relay, RelayOptions, Way};
-use crate::stream::proxy_protocol::Addresses;
 use crate::routing::{Facts, Placement, Refusal, Route, Router, Ticket};
+use crate::stream::proxy_protocol::Addresses;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use net::{BodyLength, Exchange, ServerStream, Stream};
+use net::{BodyLength, Exchange, ResponseBody, ServerStream, Stream};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -463,6 +463,17 @@ impl<D: Desk> Step<D> {
         Ask { method: self.head.method().to_owned(), target, authority, fields, body, addresses }
     }
 
+    /// The client, and where it came in, both of one family as the PROXY protocol wants it.
+    fn addresses(&self) -> Addresses {
+        let listener = self.call.listener.address;
+        let destination = match self.client {
+            source if source.is_ipv4() == listener.is_ipv4() => listener,
+            SocketAddr::V4(_) => SocketAddr::from(([0_u8; 4], listener.port())),
+            SocketAddr::V6(_) => SocketAddr::from(([0_u16; 8], listener.port())),
+        };
+        Addresses { source: self.client, destination }
+    }
+
     fn tunnel_facts(
         &self,
         kind: Kind,
@@ -524,21 +535,12 @@ impl<D: Desk> Step<D> {
             return cut;
         };
         let idle = route.config.timeouts.idle.unwrap_or(RESPONSE_IDLE_TIMEOUT);
-        while !is_head {
-            match tokio::time::timeout(idle, body.piece()).await {
-                Ok(Ok(Some(piece))) => {
-                    facts.live.control.add(Way::ToClient, piece.len());
-                    if sending.send(piece).await.is_err() {
-                        return cut;
-                    }
-                }
-                Ok(Ok(None)) => break,
-                // Dropping it tells the client that something is missing.
-                Ok(Err(_)) | Err(_) => return cut,
-            }
-        }
         if is_head {
+            // Its end is known; asking for it lets the connection be used again.
             let _ = body.piece().await;
+        } else if !pass_on(&mut body, &mut sending, idle, &facts.live).await {
+            // Dropping it tells the client that something is missing.
+            return cut;
         }
         let is_complete = sending.finish().await.is_ok();
         body.give_back();
@@ -581,6 +583,22 @@ impl<D: Desk> Step<D> {
         relay.send_ahead(Way::ToClient, &ahead);
         let row = self.desk.open(&facts);
         Ok(Running { relay, facts, _kept: (lease, place, pass), row })
+    }
+}
+
+/// Passes the body of a response on. False if something is missing at the end, or the client is gone.
+async fn pass_on(body: &mut AnswerBody, sending: &mut ResponseBody, idle: Duration, live: &Live) -> bool {
+    loop {
+        match tokio::time::timeout(idle, body.piece()).await {
+            Ok(Ok(Some(piece))) => {
+                live.control.add(Way::ToClient, piece.len());
+                if sending.send(piece).await.is_err() {
+                    return false;
+                }
+            }
+            Ok(Ok(None)) => return true,
+            Ok(Err(_)) | Err(_) => return false,
+        }
     }
 }
 

@@ -77,22 +77,22 @@ async fn talk_all(pool: &str, backend_tls: bool) {
 
 #[tokio::test]
 async fn every_client_talks_to_a_backend_over_http1() {
-    talk_all("http = \"h1\"", false).await;
+    Box::pin(talk_all("http = \"h1\"", false)).await;
 }
 
 #[tokio::test]
 async fn every_client_talks_to_a_backend_over_http2() {
-    talk_all("http = \"h2\"", false).await;
+    Box::pin(talk_all("http = \"h2\"", false)).await;
 }
 
 #[tokio::test]
 async fn every_client_talks_to_a_backend_over_http1_and_tls() {
-    talk_all("http = \"h1\"", true).await;
+    Box::pin(talk_all("http = \"h1\"", true)).await;
 }
 
 #[tokio::test]
 async fn every_client_talks_to_a_backend_over_http2_and_tls() {
-    talk_all("http = \"h2\"", true).await;
+    Box::pin(talk_all("http = \"h2\"", true)).await;
 }
 
 #[tokio::test]
@@ -159,7 +159,9 @@ async fn a_drain_closes_with_its_code_on_both_sides() {
     assert_eq!(socket.receive().await, None);
     let end = format!("{:?}", socket.end());
     assert!(end.contains("1012"), "{end}");
-    let Outcome::Ended { by_backend, cause, .. } = tunnel.told.next_record().await.outcome else { panic!("not ended") };
+    let Outcome::Ended { by_backend, cause, .. } = tunnel.told.next_record().await.outcome else {
+        panic!("not ended")
+    };
     assert_eq!(cause, Some(gateway::tunnel::frames::Cause::Asked));
     assert_eq!(by_backend.unwrap().code, 1001);
 }

@@ -5,6 +5,10 @@
     clippy::panic,
     reason = "a test that cannot go on has failed"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the backends and clients of these tests have threads of their own, which may sleep"
+)]
 
 mod combinations;
 mod misbehaving;

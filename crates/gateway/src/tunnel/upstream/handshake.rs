@@ -61,8 +61,8 @@ fn has_token<'a>(values: impl Iterator<Item = &'a str>, token: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::Body;
-    use crate::stream::proxy_protocol::Addresses;
     use super::*;
+    use crate::stream::proxy_protocol::Addresses;
     use ws::head::HeadLimits;
 
     fn judged(answer: &str) -> Result<(), Failure> {
@@ -76,7 +76,10 @@ mod tests {
             authority: "a".to_owned(),
             fields,
             body: Body::None,
-            addresses: Addresses { source: ([192, 0, 2, 1], 1).into(), destination: ([192, 0, 2, 2], 2).into() },
+            addresses: Addresses {
+                source: ([192, 0, 2, 1], 1).into(),
+                destination: ([192, 0, 2, 2], 2).into(),
+            },
         };
         let head = ResponseHead::parse(answer.as_bytes(), HeadLimits::default()).unwrap();
         check_upgrade(&head, "right", &ask)

@@ -360,7 +360,10 @@ mod tests {
             authority: "a:1".to_owned(),
             fields: fields.clone(),
             body,
-            addresses: Addresses { source: ([192, 0, 2, 1], 1).into(), destination: ([192, 0, 2, 2], 2).into() },
+            addresses: Addresses {
+                source: ([192, 0, 2, 1], 1).into(),
+                destination: ([192, 0, 2, 2], 2).into(),
+            },
         };
         let text = |ask: &Ask| String::from_utf8(request(ask, &[])).unwrap();
         assert_eq!(text(&ask("GET", Body::None)), "GET /x?y HTTP/1.1\r\nHost: a:1\r\nCookie: a=1\r\n\r\n");
