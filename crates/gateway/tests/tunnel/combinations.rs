@@ -154,6 +154,7 @@ async fn a_drain_closes_with_its_code_on_both_sides() {
     let tunnel = start(config(&[address], "", ""), false);
     let mut socket =
         WebSocket::connect(&url(&tunnel, "/"), &options(&tunnel, HttpVersion::Http1)).await.unwrap();
+    soon("the tunnel knows of it", || !tunnel.told.open.lock().unwrap().is_empty()).await;
     let live = tunnel.told.open.lock().unwrap()[0].live.clone();
     live.close(1012);
     assert_eq!(socket.receive().await, None);
