@@ -68,7 +68,7 @@ impl Run {
 
     /// Runs the checks, in the order of the table in `docs/conformance.md`.
     async fn all(&self) -> bool {
-        let mut good = self.report("subprotocol", subprotocol).await;
+        let mut good = Box::pin(self.report("subprotocol", subprotocol)).await;
         good &= self.report("text", text).await;
         good &= self.report("binary", binary).await;
         good &= self.report("mebibyte", mebibyte).await;

@@ -150,7 +150,7 @@ impl<Io: Portable> Http1Way<Io> {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
         let sure = usize::try_from(self.body.bytes_left_min()).unwrap_or(usize::MAX);
-        let room = sure.max(PIPELINED_BYTES_MAX).min(BODY_PIECE_BYTES_MAX);
+        let room = sure.clamp(PIPELINED_BYTES_MAX, BODY_PIECE_BYTES_MAX);
         let mut buffers = wire.local.take_buffers();
         let mut buffer = ReadBuf::new(&mut buffers.read[..room]);
         let read = Pin::new(&mut wire.io).poll_read(cx, &mut buffer);

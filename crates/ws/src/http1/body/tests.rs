@@ -183,7 +183,7 @@ fn what_is_sure_to_come_is_never_more_than_comes() {
     for (index, _) in text.iter().enumerate() {
         assert!(body.bytes_left_min() <= (text.len() - index) as u64, "at {index}");
         let mut input = &text[index..=index];
-        while let Some(_) = body.receive(&mut input).unwrap() {}
+        while body.receive(&mut input).unwrap().is_some() {}
     }
     assert_eq!(body.bytes_left_min(), 0);
 }
