@@ -1,14 +1,17 @@
 //! One way of a pair.
 
 use crate::relay::observer::watch;
+use crate::relay::pipe::{FULL_READS_TO_SPLICE, InPipe, Moved};
 use crate::relay::shared::Shared;
 use crate::relay::{
     BYTES_PER_TURN, Control, Observer, READ_BUFFER_BYTES, READ_BYTES_WHEN_SLOW, READS_PER_TURN, Way,
 };
+use std::any::Any;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 /// See the module.
 #[derive(Debug)]
@@ -22,6 +25,10 @@ pub(super) struct Flow {
     unflushed: bool,
     /// The receiver has got an orderly end.
     is_shut: bool,
+    /// Reads in a row that filled what they were given.
+    full_reads: u8,
+    /// Large flows go through here.
+    pipe: Option<Box<InPipe>>,
 }
 
 #[derive(Debug)]
@@ -65,6 +72,8 @@ impl Default for Flow {
             state: State::Open,
             unflushed: false,
             is_shut: false,
+            full_reads: 0,
+            pipe: None,
         }
     }
 }
@@ -84,6 +93,7 @@ impl Flow {
     pub(super) fn give_up(&mut self) {
         self.state = State::Over;
         self.kept = None;
+        self.pipe = None;
     }
 
     /// No more is read. True if that is news.
@@ -108,7 +118,7 @@ impl Flow {
 
     /// Carries what can be carried now. Whatever stops it has the waker afterwards.
     #[expect(clippy::too_many_arguments, reason = "the parts of a pair, borrowed one by one")]
-    pub(super) fn carry<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, O: Observer>(
+    pub(super) fn carry<R, W, O>(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut R,
@@ -117,7 +127,12 @@ impl Flow {
         way: Way,
         control: &Control,
         shared: &mut Shared,
-    ) -> Carried {
+    ) -> Carried
+    where
+        R: AsyncRead + Unpin + 'static,
+        W: AsyncWrite + Unpin + 'static,
+        O: Observer,
+    {
         let mut news = Carried::On;
         let mut bytes_left = BYTES_PER_TURN;
         for _ in 0..READS_PER_TURN {
@@ -125,6 +140,22 @@ impl Flow {
                 Ok(true) => {}
                 Ok(false) => return news,
                 Err(error) => return self.output_failed(&error),
+            }
+            match self.through_pipe(cx, from, to, way, control) {
+                Poll::Pending => return news,
+                Poll::Ready(None) => {}
+                Poll::Ready(Some(Moved::Some(size))) => {
+                    bytes_left = bytes_left.saturating_sub(size);
+                    if bytes_left == 0 {
+                        break;
+                    }
+                    continue;
+                }
+                Poll::Ready(Some(Moved::Ended(error))) => {
+                    news = self.input_ended(error, observer, way, shared);
+                    continue;
+                }
+                Poll::Ready(Some(Moved::Failed(error))) => return self.output_failed(&error),
             }
             if self.state != State::Open {
                 return match self.shut(cx, to) {
@@ -144,6 +175,7 @@ impl Flow {
                     continue;
                 }
             };
+            self.count_full_reads(size, observer, way, from, to);
             let (out, ends) = watch(observer, way, &shared.read[..size], &mut shared.spare);
             if let Err(error) = self.write(cx, to, out, way, control) {
                 return self.output_failed(&error);
@@ -159,6 +191,46 @@ impl Flow {
         // It is the others' turn. There may be more to do, so come back without waiting for an event.
         cx.waker().wake_by_ref();
         news
+    }
+
+    /// Moves bytes past user space, if this is a large flow. `None` if it is not, or nothing more is to be read.
+    fn through_pipe<R: 'static, W: 'static>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &R,
+        to: &W,
+        way: Way,
+        control: &Control,
+    ) -> Poll<Option<Moved>> {
+        let Some(pipe) = &mut self.pipe else { return Poll::Ready(None) };
+        let Some((from, to)) = sockets(from, to) else { return Poll::Ready(None) };
+        if let Err(error) = ready!(pipe.drain(cx, to, way, control)) {
+            return Poll::Ready(Some(Moved::Failed(error)));
+        }
+        if self.state != State::Open || pipe.is_calm() {
+            self.pipe = None;
+            return Poll::Ready(None);
+        }
+        pipe.carry(cx, from, to, way, control).map(Some)
+    }
+
+    /// Finds out whether this is a large flow, which nobody wants to look at.
+    fn count_full_reads<O: Observer, R: 'static, W: 'static>(
+        &mut self,
+        size: usize,
+        observer: &O,
+        way: Way,
+        from: &R,
+        to: &W,
+    ) {
+        let is_full = size == self.read_max as usize;
+        self.full_reads = if is_full { self.full_reads + 1 } else { 0 };
+        if self.full_reads == FULL_READS_TO_SPLICE {
+            self.full_reads = 0;
+            if observer.is_done(way) && sockets(from, to).is_some() {
+                self.pipe = InPipe::take().map(Box::new);
+            }
+        }
     }
 
     fn input_ended<O: Observer>(
@@ -258,6 +330,12 @@ impl Flow {
         }
         Carried::On
     }
+}
+
+/// Both, if both are plain sockets.
+fn sockets<'a, R: 'static, W: 'static>(from: &'a R, to: &'a W) -> Option<(&'a TcpStream, &'a TcpStream)> {
+    let (from, to): (&dyn Any, &dyn Any) = (from, to);
+    Some((from.downcast_ref()?, to.downcast_ref()?))
 }
 
 /// Writes until all is taken or the stream blocks.

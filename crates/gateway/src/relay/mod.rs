@@ -11,7 +11,9 @@
 //! 2. A way on which something waits reads nothing: so a receiver that does not read stops its own sender, and what is
 //!    kept for it is bounded by one read ([`READ_BUFFER_BYTES`]) and what the observer adds.
 //! 3. An end of input is passed on as such, and the other way stays open for as long as its own sender likes.
-//! 4. Deadlines cost messages nothing: the only timer of a pair looks now and then whether anything has moved.
+//! 4. A large flow between two sockets that nobody looks at goes through a pipe, past user space. What is in the pipe is
+//!    what is kept, and bounded by it.
+//! 5. Deadlines cost messages nothing: the only timer of a pair looks now and then whether anything has moved.
 //!
 //! [`Observer`] is how a tunnel follows frames without owning the bytes; [`Control`] is what others see and do from
 //! outside, on any thread.
@@ -20,6 +22,7 @@ mod control;
 mod deadlines;
 mod flow;
 mod observer;
+mod pipe;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -27,6 +30,7 @@ mod tests;
 pub(crate) use control::ABORT;
 pub use control::{Control, Way};
 pub use observer::{Injections, Observer, Seen, Unwatched};
+pub use pipe::PIPES_MAX;
 
 use crate::relay::control::WAKE;
 use crate::relay::deadlines::Deadlines;

@@ -21,8 +21,8 @@ pub trait Observer {
     /// own end of input.
     fn finish(&mut self, _way: Way, _out: &mut Vec<u8>) {}
 
-    /// Whether it will never want to see anything again. Then bytes need not even come to user space.
-    fn is_done(&self) -> bool {
+    /// Whether it will never want to see anything on that way again, nor to inject. Then bytes need not even come to user space.
+    fn is_done(&self, _way: Way) -> bool {
         !Self::WATCHES
     }
 

@@ -85,7 +85,7 @@ impl Reader {
             if self.record_left == 0 && !self.begin_record()? {
                 return self.no_more_yet();
             }
-            let size = self.record_left.min(self.raw.len() - self.at);
+            let size = self.record_left.min(self.seen().len() - self.at);
             self.message.extend_from_slice(&self.raw[self.at..self.at + size]);
             self.at += size;
             self.record_left -= size;
@@ -108,13 +108,18 @@ impl Reader {
         self.raw
     }
 
+    /// What counts: a hello that ends behind the limit is too long even if it came all at once.
+    fn seen(&self) -> &[u8] {
+        &self.raw[..self.raw.len().min(HELLO_BYTES_MAX)]
+    }
+
     fn no_more_yet(&self) -> Result<Option<ClientHello>, HelloError> {
         if self.raw.len() >= HELLO_BYTES_MAX { Err(HelloError::TooLong) } else { Ok(None) }
     }
 
     /// True if there is a whole record header.
     fn begin_record(&mut self) -> Result<bool, HelloError> {
-        let header = &self.raw[self.at..];
+        let header = &self.seen()[self.at..];
         // What is there of it is judged at once, so that a client of another protocol need not wait for the timeout.
         if header.first().is_some_and(|&content| content != CONTENT_HANDSHAKE)
             || header.get(1).is_some_and(|&major| major != 3)

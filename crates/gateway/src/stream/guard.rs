@@ -43,8 +43,8 @@ impl Observer for Guard {
         if self.is_done || way == Way::ToClient { Seen::All } else { self.look(bytes) }
     }
 
-    fn is_done(&self) -> bool {
-        self.is_done
+    fn is_done(&self, way: Way) -> bool {
+        self.is_done || way == Way::ToClient
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
         let mut guard = Guard::default();
         assert_eq!(guard.see(Way::ToClient, b"PROXY "), Seen::All);
         assert_eq!(guard.see(Way::ToBackend, b"\r\nP"), Seen::All);
-        assert!(guard.is_done());
+        assert!(guard.is_done(Way::ToBackend));
         assert_eq!(guard.see(Way::ToBackend, b"PROXY "), Seen::All);
         assert!(!guard.is_spoofed());
     }

@@ -24,10 +24,13 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
     });
 }
 
+/// A backend's name, and whether it could be reached.
+pub(crate) type Reached = (String, Result<(), io::ErrorKind>);
+
 /// Lets everybody in, and remembers what it was told.
 #[derive(Clone, Default)]
 pub(crate) struct Notes {
-    pub(crate) reached: Rc<RefCell<Vec<(String, Result<(), io::ErrorKind>)>>>,
+    pub(crate) reached: Rc<RefCell<Vec<Reached>>>,
     pub(crate) opened: Rc<RefCell<Vec<StreamFacts>>>,
     pub(crate) closed_door: bool,
 }

@@ -259,3 +259,31 @@ fn when_all_are_full_a_client_waits_for_a_place_or_is_refused_when_its_time_is_u
         assert_eq!(say(&mut second, b"y").await, b"ay", "it gets the place that the first one leaves");
     });
 }
+
+#[test]
+fn large_flows_pass_unchanged_both_ways_and_end_as_they_should() {
+    run(async {
+        let mut gateway = Gateway::start(&config([named_echo("").await])).await;
+        let mut client = gateway.connect().await;
+        let (mut reading, mut writing) = client.split();
+        // Not a multiple of anything, and different at each place.
+        let data: Vec<u8> =
+            (0..20_000_003_u64).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 13) as u8).collect();
+        let mut back = Vec::with_capacity(data.len());
+        let send = async {
+            writing.write_all(&data).await.unwrap();
+            // Messages again, one at a time.
+            for _ in 0..50 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                writing.write_all(b"m").await.unwrap();
+            }
+            writing.shutdown().await.unwrap();
+        };
+        let (_, read) = tokio::join!(send, reading.read_to_end(&mut back));
+        assert_eq!(read.unwrap(), data.len() + 50);
+        assert!(back[..data.len()] == data[..] && back[data.len()..] == [b'm'; 50]);
+        let Outcome::Ended(ended) = gateway.record().await.outcome else { panic!() };
+        let all = data.len() as u64 + 50;
+        assert_eq!((ended.end, ended.to_backend, ended.to_client), (End::Closed, all, all));
+    });
+}
