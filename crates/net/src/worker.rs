@@ -84,6 +84,7 @@ enum Command {
     Drain(Drain, oneshot::Sender<Drained>),
     Listen(Opened),
     Unlisten(u32),
+    CloseQuic,
 }
 
 impl Workers {
@@ -141,6 +142,14 @@ impl Workers {
         self.added().retain(|added| added.mark != mark);
         for thread in &self.threads {
             thread.tell(Command::Unlisten(mark)).await;
+        }
+    }
+
+    /// Closes all connections of QUIC, whose clients come back. For a process whose sockets of UDP another one reads from now
+    /// on: what belongs to connections of this one would go lost there. Runs on any runtime.
+    pub async fn close_quic(&self) {
+        for thread in &self.threads {
+            thread.tell(Command::CloseQuic).await;
         }
     }
 
@@ -310,6 +319,7 @@ async fn run<S: Site>(
                 }));
             }
             Command::Listen(opened) => listen(opened, &site, &local, &mut listening),
+            Command::CloseQuic => http3::say_goodbye(&local).await,
             Command::Unlisten(mark) => listening.retain(|(other, _)| *other != mark),
         }
     }

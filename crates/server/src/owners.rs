@@ -140,10 +140,9 @@ impl OwnersEndpoint {
         let flag = Rc::clone(&due);
         let waking = tokio::task::spawn_local(async move {
             loop {
-                match tokio::time::timeout(BEAT, changes.changed()).await {
+                if let Ok(Err(_)) = tokio::time::timeout(BEAT, changes.changed()).await {
                     // The node has ended.
-                    Ok(Err(_)) => return,
-                    Ok(Ok(())) | Err(_) => {}
+                    return;
                 }
                 flag.set(true);
                 wake.wake();

@@ -4,7 +4,7 @@ mod control;
 mod top;
 
 use crate::failure::Failure;
-use crate::terminal::say;
+use crate::terminal::{print, say};
 use clap::{Args, Subcommand, ValueEnum};
 use gateway::config::{Admin, Config, Flags, Mode, PemFiles};
 use gateway::node::{Gateway, Order, Orders, Start, TakeOver};
@@ -139,7 +139,7 @@ pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode, Failure> {
     }
     let config = args.config()?;
     if args.print_config {
-        print!("{}", config.to_toml());
+        print(&config.to_toml());
         return Ok(ExitCode::SUCCESS);
     }
     if args.check {
@@ -233,7 +233,7 @@ impl GatewayArgs {
     fn config(&self) -> Result<Config, Failure> {
         let mut config = match &self.config {
             Some(path) => read(path)?,
-            None => self.from_flags()?,
+            None => self.flags()?,
         };
         if let Some(workers) = self.workers {
             config.workers = workers.into();
@@ -248,7 +248,7 @@ impl GatewayArgs {
         Ok(config)
     }
 
-    fn from_flags(&self) -> Result<Config, Failure> {
+    fn flags(&self) -> Result<Config, Failure> {
         if self.listen.is_empty() && self.tls_listen.is_empty() {
             return Err(Failure::wrong(
                 "there is nothing to listen on: give --config FILE, or --listen ADDR and --backend ADDR",

@@ -152,11 +152,14 @@ pub struct Ending {
     pub reason: String,
 }
 
+/// The connections of one worker, by number.
+type Shard = BTreeMap<u64, Arc<Connection>>;
+
 /// All connections of the gateway.
 #[derive(Debug)]
 pub struct Connections {
     next: AtomicU64,
-    shards: Box<[Mutex<BTreeMap<u64, Arc<Connection>>>]>,
+    shards: Box<[Mutex<Shard>]>,
     pub(crate) log: AccessLog,
     pub(crate) metrics: Metrics,
 }
@@ -212,7 +215,7 @@ impl Connections {
         serde_json::to_string(&Page { total: all.len(), connections }).unwrap_or_default()
     }
 
-    fn shard(&self, shard: usize) -> MutexGuard<'_, BTreeMap<u64, Arc<Connection>>> {
+    fn shard(&self, shard: usize) -> MutexGuard<'_, Shard> {
         // Nothing in here can be half done, so a panic elsewhere does not make it wrong.
         self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }

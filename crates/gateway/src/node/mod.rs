@@ -234,6 +234,8 @@ impl Gateway {
         for mark in self.listening.marks() {
             self.workers.unlisten(mark).await;
         }
+        // Both processes have the same sockets of UDP, and only one may read from them.
+        self.workers.close_quic().await;
         if let Some(admin) = &self.admin {
             admin.unlisten(admin::MARK).await;
         }

@@ -12,6 +12,9 @@
 //!
 //! If the new process ends, or does not say that it is ready in time, the old one goes on as if nothing had been. The sockets
 //! are the same in both processes, with the same queues in the kernel, so nobody is refused in between.
+//!
+//! Connections of HTTP/3 are closed when the new process is ready, because their datagrams arrive there; their clients come
+//! back at once.
 
 use crate::node::listening::Inherited;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};

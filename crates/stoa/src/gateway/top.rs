@@ -2,6 +2,7 @@
 
 use super::control::{AdminArgs, ask};
 use crate::failure::Failure;
+use crate::terminal::print;
 use clap::Args;
 use serde_json::Value;
 use std::fmt::Write;
@@ -37,17 +38,17 @@ pub(crate) fn run(args: &TopArgs) -> Result<ExitCode, Failure> {
             return Err(Failure::failed(text.trim_end()));
         }
         if args.json {
-            println!("{text}");
+            print(&text);
             return Ok(ExitCode::SUCCESS);
         }
         let table: Value = serde_json::from_str(&text).map_err(Failure::failed)?;
         let page = page(&table, args.rows);
         if args.once {
-            print!("{page}");
+            print(&page);
             return Ok(ExitCode::SUCCESS);
         }
         // Home, and clear what is below.
-        print!("\x1b[H\x1b[2J{page}");
+        print(&format!("\x1b[H\x1b[2J{page}"));
         runtime.block_on(tokio::time::sleep(Duration::from_secs(args.every)));
     }
 }
