@@ -101,15 +101,22 @@ pub(super) async fn run<Io: Portable>(
     back: oneshot::Receiver<Back<Io>>,
 ) -> Option<(Wire<Io>, Visit)> {
     work.await;
-    match back.await {
-        Ok(Back::Next(wire, visit)) => return Some((wire, visit)),
-        // The place at the door is kept until the socket is closed.
-        Ok(Back::Close(wire, _visit)) => wire.close().await,
-        Ok(Back::Unanswered(wire, _visit)) => {
+    match back.await.ok()? {
+        Back::Next(wire, visit) => Some((wire, visit)),
+        // In a box, because this future lives as long as a WebSocket, and is to be small.
+        other => Box::pin(end(other)).await,
+    }
+}
+
+/// Closes a socket that cannot go on. Its place at the door is kept until then.
+async fn end<Io: Portable>(back: Back<Io>) -> Option<(Wire<Io>, Visit)> {
+    match back {
+        Back::Next(wire, visit) => return Some((wire, visit)),
+        Back::Close(wire, _visit) => wire.close().await,
+        Back::Unanswered(wire, _visit) => {
             let answer = refusal(StatusCode::INTERNAL_SERVER_ERROR, "There is no answer to this request.");
             wire.answer_and_close(&answer).await;
         }
-        Err(_) => {}
     }
     None
 }
