@@ -39,6 +39,9 @@ use ws::head::{Framing, RequestHead, ResponseHead};
 /// A response on which nothing moves for this long is cut where the route's `timeouts.idle` is off.
 pub const RESPONSE_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// The answer on a route whose messages are to be routed one by one, which tunnels do not do.
+const PER_MESSAGE: Refusal = Refusal::new(501, "Messages are not routed one by one here.");
+
 /// Where a request came in.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -296,6 +299,10 @@ async fn begin<D: Desk>(
         Ok(route) => route,
         Err(refusal) => return Err(step.refuse_at_once(exchange, refusal).await),
     };
+    if route.config.per_message.is_some() && wish == Wish::WebSocket {
+        // Passing it to one backend would mix up games without a word.
+        return Err(step.refuse_at_once(exchange, PER_MESSAGE).await);
+    }
     let pass = match step.desk.admit(&route, &facts) {
         Ok(pass) => pass,
         Err(refusal) => return Err(step.refuse_at_once(exchange, refusal).await),
@@ -606,5 +613,17 @@ async fn pass_on(body: &mut AnswerBody, sending: &mut ResponseBody, idle: Durati
 fn put(headers: &mut http::HeaderMap, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
         headers.append(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_tunnel_takes_less_than_two_kib_beside_its_sockets() {
+        let relay = size_of::<Relay<ServerStream, Stream, Watch>>();
+        let known = size_of::<TunnelFacts>() + size_of::<Live>() + size_of::<Record>();
+        assert!(relay + known < 1536, "{relay} and {known} bytes");
     }
 }
