@@ -5,6 +5,7 @@
 
 mod classic;
 mod conversation;
+mod gateway;
 mod matrix;
 mod peers;
 mod table;

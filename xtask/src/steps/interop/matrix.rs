@@ -1,8 +1,8 @@
 //! Which peers are tried, over which versions of HTTP, with and without TLS.
 
-use super::LOG;
 use super::peers::{Peers, Place};
 use super::table::{Ours, Table};
+use super::{LOG, gateway};
 use crate::process::Job;
 use crate::tree::Tree;
 use std::time::Duration;
@@ -15,6 +15,7 @@ pub(super) fn run(tree: &Tree, peers: &Peers<'_>) -> Result<Table, String> {
     let mut table = Table::default();
     our_server(tree, peers, &mut table)?;
     our_client(tree, peers, &mut table)?;
+    gateway::run(tree, peers, &mut table)?;
     Ok(table)
 }
 
@@ -58,7 +59,7 @@ fn our_client(tree: &Tree, peers: &Peers<'_>, table: &mut Table) -> Result<(), S
 
 /// Runs the checks of one pair and takes what they print. Checks that fail are in the table; it is an error if there are
 /// none at all.
-fn attempt(tree: &Tree, table: &mut Table, ours: Ours, job: Job) -> Result<(), String> {
+pub(super) fn attempt(tree: &Tree, table: &mut Table, ours: Ours, job: Job) -> Result<(), String> {
     let read = || std::fs::read(tree.log(LOG)).unwrap_or_default();
     let before = read().len();
     let outcome = job.deadline(DEADLINE).run();
@@ -77,15 +78,15 @@ fn attempt(tree: &Tree, table: &mut Table, ours: Ours, job: Job) -> Result<(), S
 
 impl Place {
     /// The plain address, then the one with TLS.
-    fn urls(&self) -> Vec<&str> {
+    pub(super) fn urls(&self) -> Vec<&str> {
         self.plain().chain(self.secure()).collect()
     }
 
-    fn plain(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn plain(&self) -> impl Iterator<Item = &str> {
         self.plain.as_deref().into_iter()
     }
 
-    fn secure(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn secure(&self) -> impl Iterator<Item = &str> {
         self.secure.as_deref().into_iter()
     }
 }

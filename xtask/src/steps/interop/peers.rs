@@ -112,6 +112,35 @@ impl<'a> Peers<'a> {
         Ok(Place::new(Some(plain), Some(secure), vec![on_plain, on_secure.serve(secure)?]))
     }
 
+    /// The package `websockets` of Python: HTTP/1.1 without TLS.
+    pub(super) fn websockets(&self) -> Result<Place, String> {
+        let plain = free_port()?;
+        let job = self.python("websockets_echo.py").args([plain.to_string()]);
+        Ok(Place::new(Some(plain), None, vec![job.serve(plain)?]))
+    }
+
+    /// Our gateway, in tunnel mode: all versions from clients, one to the plain server behind it.
+    pub(super) fn tunnel(&self, behind: &Place, version: &str) -> Result<Place, String> {
+        let (plain, secure) = (free_port()?, free_port()?);
+        let job = self.gateway("tunnel", plain, &at_text(&behind.plain_port()?));
+        let job =
+            job.args(["--backend-http", version, "--tls-listen", &at(secure), "--tls-self-signed", "--data"]);
+        Ok(Place::new(Some(plain), Some(secure), vec![job.args([&self.scratch]).serve(secure)?]))
+    }
+
+    /// Our gateway, in stream mode: TLS goes through to the server behind it, and so does QUIC.
+    pub(super) fn stream(&self, behind: &Place) -> Result<Place, String> {
+        let (plain, secure) = (free_port()?, free_port()?);
+        let to_plain = self.gateway("stream", plain, &at_text(&behind.plain_port()?)).serve(plain)?;
+        let to_secure = self.gateway("stream", secure, &at_text(&behind.secure_port()?)).args(["--udp"]);
+        Ok(Place::new(Some(plain), Some(secure), vec![to_plain, to_secure.serve(secure)?]))
+    }
+
+    fn gateway(&self, mode: &str, port: u16, backend: &str) -> Job {
+        let what = ["gateway", "--mode", mode, "--listen", &at(port), "--backend", backend];
+        Job::new(self.tree, LOG, &self.stoa).args(what).args(["--workers", "1", "--admin-listen", "off"])
+    }
+
     /// nghttpx: HTTP/2 to whoever comes, HTTP/1.1 to the plain server behind it.
     pub(super) fn nghttpx(&self, behind: &Place) -> Result<Place, String> {
         let (plain, secure) = (free_port()?, free_port()?);
@@ -168,8 +197,11 @@ impl Place {
     }
 
     fn plain_port(&self) -> Result<String, String> {
-        let port = self.plain.as_ref().and_then(|url| url.rsplit(':').next());
-        port.map(str::to_owned).ok_or_else(|| "a server without TLS is needed here".to_owned())
+        port_of(&self.plain).ok_or_else(|| "a server without TLS is needed here".to_owned())
+    }
+
+    fn secure_port(&self) -> Result<String, String> {
+        port_of(&self.secure).ok_or_else(|| "a server with TLS is needed here".to_owned())
     }
 }
 
@@ -180,4 +212,12 @@ fn at(port: u16) -> String {
 /// Debian keeps servers where the search path of users does not lead.
 fn which_sbin(program: &str) -> Option<PathBuf> {
     which(program).or_else(|| Some(Path::new("/usr/sbin").join(program)).filter(|path| path.is_file()))
+}
+
+fn port_of(url: &Option<String>) -> Option<String> {
+    url.as_ref()?.rsplit(':').next().map(str::to_owned)
+}
+
+fn at_text(port: &str) -> String {
+    format!("127.0.0.1:{port}")
 }

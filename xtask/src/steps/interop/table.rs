@@ -30,6 +30,8 @@ pub(super) enum Ours {
     Server,
     /// The client in `crates/net`.
     Client,
+    /// `stoa gateway`, between two others or in front of our server.
+    Gateway,
 }
 
 /// One pair: our side, a peer, and what is between them.
@@ -111,7 +113,11 @@ impl Table {
         let titles: String = COLUMNS.iter().map(|(_, title)| format!(" {title} |")).collect();
         let rules = " --- |".repeat(COLUMNS.len());
         let mut text = String::new();
-        for (ours, title) in [(Ours::Server, "Our server with"), (Ours::Client, "Our client with")] {
+        for (ours, title) in [
+            (Ours::Server, "Our server with"),
+            (Ours::Client, "Our client with"),
+            (Ours::Gateway, "Our gateway with"),
+        ] {
             let rows = self.0.iter().filter(|row| row.ours == ours).map(Row::markdown);
             text += &format!("| {title} | HTTP | TLS |{titles}\n| --- | --- | --- |{rules}\n");
             text.extend(rows.chain(["\n".to_owned()]));
