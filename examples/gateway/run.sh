@@ -11,8 +11,8 @@ set -eu
 example=${1:-}
 here=$(cd "$(dirname "$0")" && pwd)
 case $example in
-chat-l4 | chat-l7) nodes="1" ;;
-wreckroom) nodes="1 2 3" ;;
+chat-l4 | chat-l7) nodes="8081:9081" ;;
+wreckroom) nodes="8081:9081 8082:9082 8083:9083" ;;
 *)
     sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
     exit 2
@@ -29,7 +29,9 @@ children=""
 trap 'trap - EXIT INT TERM; kill $children 2>/dev/null || true; wait; rm -rf "$data"' EXIT INT TERM
 
 for node in $nodes; do
-    "$STOA" serve --workers 1 --listen "127.0.0.1:808$node" --admin-listen "127.0.0.1:908$node" --data "$data/$node" &
+    # The port for clients, and the one for metrics and for the gateway's table of matches.
+    port=${node%:*} admin=${node#*:}
+    "$STOA" serve --workers 1 --listen "127.0.0.1:$port" --admin-listen "127.0.0.1:$admin" --data "$data/$port" &
     children="$children $!"
 done
 "$STOA" gateway --config "$here/$example.toml" &
