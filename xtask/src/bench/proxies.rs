@@ -85,7 +85,7 @@ impl Place<'_> {
     fn stoa(&self, mode: Mode) -> Vec<String> {
         let mut words = vec![path(&self.tools.stoa), "gateway".to_owned()];
         let mode_name = if mode == Mode::Stream { "stream" } else { "tunnel" };
-        words.extend(["--workers", "1", "--mode", mode_name].map(str::to_owned));
+        words.extend(["--workers", "1", "--admin-listen", "off", "--mode", mode_name].map(str::to_owned));
         words.extend(["--backend".to_owned(), self.backend.to_owned()]);
         if mode == Mode::TunnelToHttp2 {
             words.extend(["--backend-http", "2"].map(str::to_owned));
