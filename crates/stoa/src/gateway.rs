@@ -6,7 +6,7 @@ mod top;
 use crate::failure::Failure;
 use crate::terminal::{print, say};
 use clap::{Args, Subcommand, ValueEnum};
-use gateway::config::{Admin, Config, Flags, Mode, PemFiles};
+use gateway::config::{Admin, Config, Flags, Mode, PemFiles, UpstreamHttp};
 use gateway::node::{Gateway, Order, Orders, Start, TakeOver};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(crate) struct GatewayArgs {
     #[command(subcommand)]
     pub command: Option<GatewayCommand>,
     /// The gateway's own configuration, in TOML: listeners, routes, pools. Read again when it changes and at SIGHUP
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "tls_listen", "backend", "mode"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "tls_listen", "backend", "backend_http", "mode"])]
     pub config: Option<PathBuf>,
     /// Address to listen on without TLS; may be given several times
     #[arg(long, value_name = "ADDR")]
@@ -48,6 +48,9 @@ pub(crate) struct GatewayArgs {
     /// Address of a backend; may be given several times
     #[arg(long, value_name = "ADDR")]
     pub backend: Vec<SocketAddr>,
+    /// Version of HTTP to backends in tunnel mode; 2 carries many WebSockets on one connection
+    #[arg(long, value_name = "VERSION", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub backend_http: u8,
     /// Threads that carry connections [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
@@ -280,6 +283,7 @@ impl GatewayArgs {
                 ModeName::Tunnel => Mode::Tunnel,
             },
             backends: self.backend.clone(),
+            http: if self.backend_http == 2 { UpstreamHttp::H2 } else { UpstreamHttp::H1 },
             workers: self.workers.unwrap_or(0).into(),
         };
         Config::from_flags(&flags).map_err(Failure::wrong)

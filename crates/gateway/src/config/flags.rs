@@ -1,6 +1,6 @@
 //! A gateway without a file: one line of flags.
 
-use super::{Config, ConfigError, Listener, ListenerTls, Mode, PemFiles, Pool, Route};
+use super::{Config, ConfigError, Listener, ListenerTls, Mode, PemFiles, Pool, Route, UpstreamHttp};
 use std::net::SocketAddr;
 
 /// Name of the one pool, and of the one route, that flags make.
@@ -21,6 +21,8 @@ pub struct Flags {
     pub mode: Mode,
     /// `--backend`.
     pub backends: Vec<SocketAddr>,
+    /// `--backend-http`.
+    pub http: UpstreamHttp,
     /// `--workers`; 0 is one for each core.
     pub workers: usize,
 }
@@ -46,7 +48,8 @@ impl Config {
             let listener = Listener { tls: Some(tls), http3: flags.mode == Mode::Tunnel, ..tunnel };
             config.listeners.insert(name("tls", index), listener);
         }
-        config.pools.insert(POOL.to_owned(), Pool::of(flags.backends.iter().copied()));
+        let pool = Pool { http: flags.http, ..Pool::of(flags.backends.iter().copied()) };
+        config.pools.insert(POOL.to_owned(), pool);
         config.routes.push(Route::to(POOL));
         config.normalise();
         let problems = config.check();

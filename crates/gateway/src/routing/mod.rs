@@ -177,6 +177,17 @@ impl Router {
         }
     }
 
+    /// Waits, for [`OWNER_WAIT`](owners::OWNER_WAIT) at most, until a node has told that it has the match that is asked for.
+    /// Does not wait where nodes tell nothing. Call it before [`place_on`](Self::place_on), or somebody who comes right after a
+    /// match was made is placed by its hash, where it is not.
+    pub async fn owner_told(&self, route: &Arc<Route>, facts: &Facts<'_>) {
+        if let Some(key) = place::Ask::owned_key(route, facts) {
+            let told = route.pool.owners().is_told(&key);
+            // Whether it was told or not, the table decides now.
+            let _ = tokio::time::timeout(owners::OWNER_WAIT, told).await;
+        }
+    }
+
     /// Takes a place at one of the route's backends.
     pub fn place_on(&self, route: &Arc<Route>, facts: &Facts<'_>, now: Duration, entropy: u64) -> Placement {
         place::place(route, &place::Ask::of(route, facts), &[], now, entropy)

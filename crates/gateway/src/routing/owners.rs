@@ -10,8 +10,10 @@
 
 use crate::backend::Backend;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Longest key that is remembered, in bytes; longer ones go by their hash alone.
 pub const KEY_BYTES_MAX: usize = 128;
@@ -25,9 +27,17 @@ pub const PLACED_MAX: usize = 65_536;
 /// How long a placement is remembered. A node makes a match when its first player arrives, and tells at once.
 pub const PLACED_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long somebody who wants a match that no node has told of waits for one to tell: a match is known to its players the
+/// moment it is made, and to us when its node's news have arrived. Then it is placed.
+pub const OWNER_WAIT: Duration = Duration::from_secs(1);
+
 /// The table of one pool.
 #[derive(Debug, Default)]
-pub struct Owners(RwLock<Table>);
+pub struct Owners {
+    table: RwLock<Table>,
+    /// Nodes have told something.
+    told: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Table {
@@ -62,7 +72,9 @@ pub enum Found {
 impl Owners {
     /// A node tells that it has a match. False if another has it with the same or a higher epoch, or there is no room.
     pub fn report(&self, backend: &Arc<Backend>, key: &str, epoch: u64) -> bool {
-        self.write(|table| table.report(backend, key, epoch))
+        let is_new = self.write(|table| table.report(backend, key, epoch));
+        self.told.notify_waiters();
+        is_new
     }
 
     /// A node tells all that it has, after its feed was connected anew. What it had before and does not tell now is gone.
@@ -73,6 +85,20 @@ impl Owners {
                 table.report(backend, key, epoch);
             }
         });
+        self.told.notify_waiters();
+    }
+
+    /// Waits until a node has told that it has a match. There is no deadline here: see [`OWNER_WAIT`].
+    pub async fn is_told(&self, key: &str) {
+        loop {
+            let mut told = pin!(self.told.notified());
+            // News that come between the look and the wait must not be missed.
+            told.as_mut().enable();
+            if self.table.read().unwrap_or_else(PoisonError::into_inner).owned.contains_key(key) {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// A node tells that it has a match no more. What others told of it stays.
@@ -96,7 +122,7 @@ impl Owners {
 
     /// What is known of a match.
     pub fn find(&self, key: &str, now: Duration) -> Option<Found> {
-        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = table.owned.get(key) {
             return Some(Found::Owner(Arc::clone(&entry.backend)));
         }
@@ -137,21 +163,21 @@ impl Owners {
 
     /// Matches that nodes have told of.
     pub fn owned(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).owned.len()
+        self.table.read().unwrap_or_else(PoisonError::into_inner).owned.len()
     }
 
     /// Matches that were placed and that no node has told of yet.
     pub fn pending(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).placed.len()
+        self.table.read().unwrap_or_else(PoisonError::into_inner).placed.len()
     }
 
     /// How often a table was full.
     pub fn not_remembered(&self) -> u64 {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).not_remembered
+        self.table.read().unwrap_or_else(PoisonError::into_inner).not_remembered
     }
 
     fn write<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.table.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -33,6 +33,17 @@ impl<'a> Ask<'a> {
         Self { facts, key }
     }
 
+    /// The match that is asked for, if nodes tell which ones they have.
+    pub(super) fn owned_key(route: &Route, facts: &'a Facts<'a>) -> Option<String> {
+        let config = &route.pool.config;
+        let has_feeds = || config.backends.iter().any(|backend| backend.admin.is_some());
+        match &config.balance {
+            Balance::Owner(keys) if has_feeds() => route.owner_key(facts, keys),
+            _ => None,
+        }
+        .filter(|key| key.len() <= KEY_BYTES_MAX)
+    }
+
     pub(super) fn with_key(key: &str, facts: &'a Facts<'a>) -> Self {
         Self { facts, key: Some(key.to_owned()) }
     }

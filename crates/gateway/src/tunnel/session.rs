@@ -362,6 +362,7 @@ async fn find<D: Desk>(
     let limit = route.config.timeouts.response;
     let mut tried: Vec<Arc<Backend>> = Vec::new();
     let mut failure = None;
+    step.router.owner_told(route, facts).await;
     loop {
         let now = net::now();
         let placement = if tried.is_empty() {

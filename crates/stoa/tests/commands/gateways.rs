@@ -32,7 +32,7 @@ impl Client {
     }
 
     /// Waits until the other side has ended the connection.
-    fn is_cut(mut self) {
+    fn expect_cut(mut self) {
         let mut line = String::new();
         assert_eq!(self.output.read_line(&mut line).unwrap(), 0, "{line}");
     }
@@ -118,7 +118,7 @@ fn one_line_carries_connections_and_shows_them() {
     // The second signal ends the drain that the first began.
     gateway.signal("TERM");
     gateway.signal("TERM");
-    client.is_cut();
+    client.expect_cut();
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn tunnel_mode_carries_websockets_and_counts_their_messages() {
     );
     // A drain of the gateway says goodbye with a close frame.
     gateway.signal("TERM");
-    client.is_cut();
+    client.expect_cut();
     let (code, said) = gateway.wait();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("outcome=\"drained\""), "{said}");
@@ -209,7 +209,7 @@ fn a_backend_that_is_drained_gets_nothing_new_until_it_is_brought_back() {
 
     let drained = run(&["gateway", "drain", &its, "--admin", &admin]);
     assert_eq!(drained.status.code(), Some(0), "{}", err(&drained));
-    client.is_cut();
+    client.expect_cut();
     let mut more: Vec<_> = (0..3).map(|_| Client::connect(&format!("ws://{front}/"))).collect();
     let table = get(&admin, "/connections");
     assert!(table.contains(other.as_str()) && !table.contains(&its), "{table}");

@@ -32,10 +32,9 @@ pub(super) fn run(tree: &Tree, peers: &Peers<'_>, table: &mut Table) -> Result<(
         let place = peers.stream(&backend.place)?;
         let to = format!("stream to {}", backend.name);
         // What the gateway does not look into, the backend must speak itself.
+        http1(tree, peers, table, &place, &to)?;
         if backend.versions.contains(&"2") {
-            clients(tree, peers, table, &place, &to)?;
-        } else {
-            http1(tree, peers, table, &place, &to)?;
+            http2(tree, peers, table, &place, &to)?;
         }
     }
     Ok(())
@@ -44,10 +43,7 @@ pub(super) fn run(tree: &Tree, peers: &Peers<'_>, table: &mut Table) -> Result<(
 /// Clients of all three versions, plain and over TLS.
 fn clients(tree: &Tree, peers: &Peers<'_>, table: &mut Table, place: &Place, to: &str) -> Result<(), String> {
     http1(tree, peers, table, place, to)?;
-    for url in place.urls() {
-        let named = ["--peer".to_owned(), format!("h2 + wsproto, {to}")];
-        attempt(tree, table, Ours::Gateway, peers.python("http2_client.py").args([url]).args(named))?;
-    }
+    http2(tree, peers, table, place, to)?;
     let named = ["--peer".to_owned(), format!("aioquic, {to}")];
     attempt(tree, table, Ours::Gateway, peers.python("http3_client.py").args(place.secure()).args(named))
 }
@@ -56,5 +52,12 @@ fn http1(tree: &Tree, peers: &Peers<'_>, table: &mut Table, place: &Place, to: &
     place.urls().into_iter().try_for_each(|url| {
         let named = ["--peer".to_owned(), format!("Python websockets, {to}")];
         attempt(tree, table, Ours::Gateway, peers.python("http1_client.py").args([url]).args(named))
+    })
+}
+
+fn http2(tree: &Tree, peers: &Peers<'_>, table: &mut Table, place: &Place, to: &str) -> Result<(), String> {
+    place.urls().into_iter().try_for_each(|url| {
+        let named = ["--peer".to_owned(), format!("h2 + wsproto, {to}")];
+        attempt(tree, table, Ours::Gateway, peers.python("http2_client.py").args([url]).args(named))
     })
 }

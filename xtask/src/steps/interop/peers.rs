@@ -128,12 +128,12 @@ impl<'a> Peers<'a> {
         Ok(Place::new(Some(plain), Some(secure), vec![job.args([&self.scratch]).serve(secure)?]))
     }
 
-    /// Our gateway, in stream mode: TLS goes through to the server behind it, and so does QUIC.
+    /// Our gateway, in stream mode: TLS goes through to the server behind it.
     pub(super) fn stream(&self, behind: &Place) -> Result<Place, String> {
         let (plain, secure) = (free_port()?, free_port()?);
         let to_plain = self.gateway("stream", plain, &at_text(&behind.plain_port()?)).serve(plain)?;
-        let to_secure = self.gateway("stream", secure, &at_text(&behind.secure_port()?)).args(["--udp"]);
-        Ok(Place::new(Some(plain), Some(secure), vec![to_plain, to_secure.serve(secure)?]))
+        let to_secure = self.gateway("stream", secure, &at_text(&behind.secure_port()?)).serve(secure)?;
+        Ok(Place::new(Some(plain), Some(secure), vec![to_plain, to_secure]))
     }
 
     fn gateway(&self, mode: &str, port: u16, backend: &str) -> Job {

@@ -95,3 +95,21 @@ fn p6_keys_without_bound_are_not_remembered() {
     assert!(!owners.report(&one, &"x".repeat(KEY_BYTES_MAX + 1), 1));
     assert_eq!((owners.owned(), owners.not_remembered()), (0, 1));
 }
+
+#[test]
+fn who_comes_before_the_news_of_a_match_waits_for_them() {
+    let [one, two] = nodes();
+    let owners = Owners::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        tokio::join!(owners.is_told("m"), owners.is_told("n"), async {
+            owners.report(&one, "m", 1);
+            // Somebody who waits is not sent on by news of other matches.
+            tokio::task::yield_now().await;
+            owners.replace(&two, [("n", 1)]);
+        });
+        // What was told already is not waited for.
+        owners.is_told("m").await;
+    });
+    assert_eq!((owner(&owners, "m").as_deref(), owner(&owners, "n").as_deref()), (Some("1"), Some("2")));
+}
