@@ -3,7 +3,7 @@
 use super::super::rounds::{LOOKS_PER_ROUND_MAX, SEATING_LOOKS};
 use super::model::{comer, user};
 use crate::lobby::{Effect, Entropy, Lobby, LobbyLimits, QueueName, Terms, TicketId, TicketStatus, Wish};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const TICKETS: usize = 10_000;
 
@@ -24,17 +24,14 @@ fn crowd(terms: Terms, points: f64, matches_max: usize) -> Lobby {
     lobby
 }
 
-/// One round, and how long it took.
-fn round(lobby: &mut Lobby, now: Duration, entropy: Entropy<'_>) -> Duration {
-    let begin = Instant::now();
+/// One round.
+fn round(lobby: &mut Lobby, now: Duration, entropy: Entropy<'_>) {
     lobby.round(now, entropy);
-    let took = begin.elapsed();
     while let Some(effect) = lobby.poll_effect() {
         if let Effect::Create(new) = effect {
             lobby.running(now, &new.id, 0);
         }
     }
-    took
 }
 
 fn waiting(lobby: &Lobby) -> usize {
@@ -49,11 +46,10 @@ fn rounds_until_all_are_seated(lobby: &mut Lobby, mut now: Duration) -> usize {
     let mut chance = 0;
     let mut rounds = 0;
     while waiting(lobby) > 0 {
-        let took = round(lobby, now, &mut || {
+        round(lobby, now, &mut || {
             chance += 1;
             chance
         });
-        println!("{} looks, {took:?}, {} wait", lobby.looks, waiting(lobby));
         assert!(lobby.looks <= COST_MAX, "{}", lobby.looks);
         rounds += 1;
         let Some(next) = lobby.next_round else { break };
