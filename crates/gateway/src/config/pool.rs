@@ -239,7 +239,7 @@ pub struct Health {
     /// So many bad ones in a row take it out. Default 3.
     pub fall: u32,
     /// So many failures of clients' connections in a row eject a backend: it cannot be reached, refuses handshakes with 5xx,
-    /// or ends WebSockets with 1006, 1011 or 1002. 0: never. Default 5.
+    /// other than 503 with `Retry-After`, or ends WebSockets with 1006 or 1011. 0: never. Default 5.
     pub eject_after: u32,
     /// A first ejection lasts so long, the second in a row twice as long, and so on. Default 10 s.
     #[serde(with = "time")]

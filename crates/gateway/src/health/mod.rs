@@ -38,7 +38,8 @@ pub enum Report {
     /// It answered a request with this status, or refused a handshake with it. 500 and above is its fault; all others are
     /// good signs.
     Answered(u16),
-    /// It ended a WebSocket with this code; 1006 if without one. 1002, 1006 and 1011 are its fault; all others are good signs.
+    /// It ended a WebSocket with this code; 1006 if without one. 1006 and 1011 are its fault; all others are good
+    /// signs. 1002 is what it says of a client that breaks the rules, so that one would take it out for everybody.
     Closed(u16),
     /// A connection in stream mode was over, in order.
     Clean,
@@ -50,7 +51,7 @@ impl Report {
         match self {
             Self::ConnectFailed => true,
             Self::Answered(status) => status >= 500,
-            Self::Closed(code) => matches!(code, 1002 | 1006 | 1011),
+            Self::Closed(code) => matches!(code, 1006 | 1011),
             Self::Opened | Self::Clean => false,
         }
     }

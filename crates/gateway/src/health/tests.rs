@@ -161,6 +161,7 @@ fn a_clean_close_is_no_error_and_ends_a_row() {
     for report in [
         Report::Closed(1000),
         Report::Closed(1001),
+        Report::Closed(1002),
         Report::Closed(1012),
         Report::Clean,
         Report::Answered(404),
@@ -176,7 +177,7 @@ fn a_clean_close_is_no_error_and_ends_a_row() {
 #[test]
 fn a_backend_that_takes_every_websocket_and_ends_it_is_ejected() {
     let mut world = World::new(3, |health| health.eject_after = 3);
-    for code in [1006, 1011, 1002] {
+    for code in [1006, 1011, 1006] {
         let backend = world.backend(1);
         world.health.handle_report(&backend, Report::Opened, world.now);
         world.health.handle_report(&backend, Report::Closed(code), world.now);

@@ -10,6 +10,7 @@ use crate::node::site::entropy;
 use crate::routing::Owners;
 use net::{DialOptions, OwnedMessage, WebSocket};
 use serde::Deserialize;
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,25 +69,27 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 /// Follows one node.
 async fn follow(backend: Arc<Backend>, admin: SocketAddr, owners: Arc<Owners>) {
     let mut wait = AGAIN.0;
-    let mut lost_at: Option<Instant> = None;
+    // When what is in the table is taken out, unless a snapshot comes before. What a reload has left there counts from now.
+    let forget_at = Cell::new(Some(Instant::now() + KEPT));
     loop {
         let listened = tokio::select! {
-            listened = listen(&backend, admin, &owners) => listened,
+            listened = listen(&backend, admin, &owners, &forget_at) => listened,
             // While a connection is tried, the time of what is in the table runs.
-            () = forget_at(lost_at, &backend, &owners) => unreachable_feed(),
+            () = forget(&forget_at, &backend, &owners) => unreachable_feed(),
         };
         if listened.had_snapshot {
             tracing::warn!(backend = backend.name, %admin, why = listened.why, "the feed of owners was lost");
-            (lost_at, wait) = (Some(Instant::now() + KEPT), AGAIN.0);
+            forget_at.set(Some(Instant::now() + KEPT));
+            wait = AGAIN.0;
         } else {
             tracing::debug!(backend = backend.name, %admin, why = listened.why, "no feed of owners");
             wait = (wait * 2).min(AGAIN.1);
         }
         let part = (entropy() % 1000) as u32;
         tokio::time::sleep(wait / 2 + wait / 2 * part / 1000).await;
-        if lost_at.is_some_and(|at| at <= Instant::now()) {
+        if forget_at.get().is_some_and(|at| at <= Instant::now()) {
             owners.gone(&backend);
-            lost_at = None;
+            forget_at.set(None);
         }
     }
 }
@@ -101,17 +104,26 @@ fn unreachable_feed() -> Listened {
     Listened { had_snapshot: false, why: "it cannot be reached".to_owned() }
 }
 
-/// Takes out what a node had when its time is up.
-async fn forget_at(lost_at: Option<Instant>, backend: &Arc<Backend>, owners: &Owners) {
-    match lost_at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
+/// Takes out what a node had when its time is up. That time is looked at again when it comes: a snapshot may have ended it.
+async fn forget(at: &Cell<Option<Instant>>, backend: &Arc<Backend>, owners: &Owners) {
+    while let Some(time) = at.get() {
+        if time <= Instant::now() {
+            at.set(None);
+            owners.gone(backend);
+            return;
+        }
+        tokio::time::sleep_until(time).await;
     }
-    owners.gone(backend);
+    std::future::pending().await
 }
 
 /// Listens until the feed ends.
-async fn listen(backend: &Arc<Backend>, admin: SocketAddr, owners: &Owners) -> Listened {
+async fn listen(
+    backend: &Arc<Backend>,
+    admin: SocketAddr,
+    owners: &Owners,
+    forget_at: &Cell<Option<Instant>>,
+) -> Listened {
     let ended = |had_snapshot: bool, why: String| Listened { had_snapshot, why };
     let limits = ws::Limits {
         message_bytes_max: MESSAGE_BYTES_MAX,
@@ -143,6 +155,7 @@ async fn listen(backend: &Arc<Backend>, admin: SocketAddr, owners: &Owners) -> L
             Ok(News::Snapshot { beat_ms, owned }) => {
                 patience = Duration::from_millis(beat_ms).min(BEAT_MAX) * BEATS_MISSED_MAX;
                 owners.replace(backend, owned.iter().map(|(id, epoch)| (id.as_str(), *epoch)));
+                forget_at.set(None);
                 if !had_snapshot {
                     tracing::info!(backend = backend.name, %admin, matches = owned.len(), "follows its owners");
                 }

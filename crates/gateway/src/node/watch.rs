@@ -49,7 +49,7 @@ fn carry_out(shared: &Arc<Shared>) {
                 drop(tokio::task::spawn_local(ask(Arc::clone(shared), backend, probe, timeout)));
             }
             Effect::Share { backend, share } => backend.set_share(share),
-            Effect::Event { backend, happened } => tell(shared, &backend, happened),
+            Effect::Event { backend, happened } => tell(&backend, happened),
         }
     }
 }
@@ -65,16 +65,14 @@ async fn ask(shared: Arc<Shared>, backend: Arc<Backend>, probe: Probe, timeout: 
     shared.with_health(|health| health.handle_probe(&backend, answer.is_ok(), net::now(), entropy()));
 }
 
-fn tell(shared: &Shared, backend: &Arc<Backend>, happened: Happened) {
+fn tell(backend: &Arc<Backend>, happened: Happened) {
     let Backend { pool, name, .. } = &**backend;
     match happened {
         Happened::Up => tracing::info!(pool, backend = name, "probes say that it is well"),
         Happened::Down => {
             tracing::warn!(pool, backend = name, "takes nothing new: probes fail");
-            // Its matches are gone with it, and may be placed elsewhere.
-            if let Some(pool) = shared.current.get().router.pool(pool) {
-                pool.owners().gone(backend);
-            }
+            // What it has stays in the owner table: it may come back, and its feed, which was not lost, would not tell again.
+            // If it is gone, so is its feed, and that is what takes its matches out.
         }
         Happened::Ejected(time) => {
             tracing::warn!(pool, backend = name, ?time, "takes nothing new: connections fail there");

@@ -309,7 +309,9 @@ impl Frames {
             self.inject(way, out);
         }
         let is_abrupt = way == Way::ToClient && !self.to_client.track.has_closed() && !self.to_client.is_shut;
-        if is_abrupt && !self.to_backend.track.has_closed() && self.cause.is_none() {
+        // A backend that ends after its client has gone without a word only follows.
+        let client_went = self.to_backend.has_ended;
+        if is_abrupt && !client_went && !self.to_backend.track.has_closed() && self.cause.is_none() {
             self.end(Cause::BackendGone, 1014, "The backend went away.", now);
             self.to_backend.wants_close = false;
             self.to_backend.is_shut = true;

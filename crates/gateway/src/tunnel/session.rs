@@ -392,11 +392,15 @@ async fn find<D: Desk>(
         };
         match attempt.await {
             Ok(got) => {
-                let report = match &got {
-                    Got::Open(_) => Report::Opened,
-                    Got::Answered(answered) => Report::Answered(answered.head.status()),
-                };
-                step.desk.report(&backend, report);
+                match &got {
+                    Got::Open(_) => step.desk.report(&backend, Report::Opened),
+                    // It says that there is no room for this one now, as a node does for a match that is full.
+                    Got::Answered(Answered { head, .. })
+                        if head.status() == 503 && head.header("retry-after").is_some() => {}
+                    Got::Answered(Answered { head, .. }) => {
+                        step.desk.report(&backend, Report::Answered(head.status()));
+                    }
+                }
                 return Ok(Found { got, lease, tries, set_cookie });
             }
             Err(error) => {

@@ -137,7 +137,7 @@ fn a_close_frame_is_read_with_its_mask() {
 fn a_silent_side_is_pinged_and_the_answer_does_not_reach_the_other() {
     let mut rig = Rig::new(FrameOptions::default());
     rig.wait(26 * SECOND);
-    // Both were silent, so both got one: the client an unmasked one, the backend a masked one.
+    // Both were silent, so rig got one: the client an unmasked one, the backend a masked one.
     assert_eq!(rig.to_client[..2], [0x89, 12]);
     assert_eq!(rig.to_backend[..2], [0x89, 0x80 | 12]);
     let to_client = rig.to_client.split_off(2);
@@ -241,6 +241,17 @@ fn a_backend_that_goes_without_a_close_frame_is_told_of_to_the_client() {
     assert!(out.is_empty());
     rig.wait(CLOSE_TIMEOUT);
     assert!(rig.is_over);
+}
+
+#[test]
+fn a_backend_that_only_follows_a_client_that_went_is_not_blamed() {
+    let mut rig = Rig::new(FrameOptions::default());
+    rig.pass(Way::ToBackend, &of_client(0x81, b"hi"));
+    let (mut to_backend, mut to_client) = (Vec::new(), Vec::new());
+    rig.frames.finish(Way::ToBackend, &mut to_backend, rig.now);
+    rig.frames.finish(Way::ToClient, &mut to_client, rig.now);
+    assert_eq!(rig.frames.cause(), None);
+    assert!(to_backend.is_empty() && to_client.is_empty());
 }
 
 #[test]
