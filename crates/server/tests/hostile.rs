@@ -56,11 +56,13 @@ fn a19_a_token_in_the_query_counts_only_where_it_is_allowed() {
 fn p01_who_does_not_prove_who_it_is_is_closed_with_the_documented_code() {
     let directory = Directory::new();
     run(async {
-        let mut config = config(&directory.0);
-        config.limits.hello_timeout = Duration::from_millis(50);
-        let node = Node::start(config).unwrap();
+        let mut hasty = config(&directory.0.join("hasty"));
+        hasty.limits.hello_timeout = Duration::from_millis(50);
+        let node = Node::start(hasty).unwrap();
         let mut silent = Client::connect(&node).await;
         assert_eq!(close_code(&mut silent).await, 4002);
+        // A node with patience: on a busy machine, who has something to say may need more than that.
+        let node = Node::start(config(&directory.0)).unwrap();
         let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiJib2IiLCJleHAiOjk5OTk5OTk5OTl9.";
         for (hello, code) in [
             (r#"{"t":"hello","token":"rubbish"}"#.to_owned(), 4401),

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::terminal::{print, say};
 use clap::{Args, Subcommand, ValueEnum};
 use gateway::config::{Admin, Config, Flags, Mode, PemFiles, UpstreamHttp};
-use gateway::node::{Gateway, Order, Orders, Start, TakeOver};
+use gateway::node::{Gateway, Order, Orders, Overrides, Start, TakeOver};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -162,7 +162,8 @@ async fn serve(args: &GatewayArgs, config: Config) -> Result<(), Failure> {
     let mut take_over = TakeOver::receive()
         .map_err(|error| Failure::failed(format!("the sockets of the old process did not come: {error}")))?;
     let inherited = take_over.as_mut().map(|old| std::mem::take(&mut old.sockets)).unwrap_or_default();
-    let start = Start { config, file: args.config.clone(), data: args.data.clone(), inherited };
+    let (file, data) = (args.config.clone(), args.data.clone());
+    let start = Start { config, file, overrides: args.overrides(), data, inherited };
     let mut gateway = Gateway::start(start).await.map_err(Failure::failed)?;
     if let Some(old) = take_over
         && old.say_ready().is_err()
@@ -238,17 +239,18 @@ impl GatewayArgs {
             Some(path) => read(path)?,
             None => self.flags()?,
         };
-        if let Some(workers) = self.workers {
-            config.workers = workers.into();
-        }
-        match self.admin_listen {
-            Some(AdminAddress(address)) => config.admin = address.map(|address| Admin { address }),
-            None if self.config.is_none() => {
-                config.admin = ADMIN.parse().ok().map(|address| Admin { address });
-            }
-            None => {}
-        }
+        self.overrides().lay_over(&mut config);
         Ok(config)
+    }
+
+    /// What counts more than the file.
+    fn overrides(&self) -> Overrides {
+        let admin = match self.admin_listen {
+            Some(AdminAddress(address)) => Some(address.map(|address| Admin { address })),
+            None if self.config.is_none() => Some(ADMIN.parse().ok().map(|address| Admin { address })),
+            None => None,
+        };
+        Overrides { workers: self.workers.map(usize::from), admin }
     }
 
     fn flags(&self) -> Result<Config, Failure> {

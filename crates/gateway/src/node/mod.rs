@@ -59,10 +59,33 @@ pub struct Start {
     pub config: Config,
     /// The file that it came from. None if it came from flags: then there is nothing to reload.
     pub file: Option<PathBuf>,
+    /// What flags said beside the file. It counts more than the file, also after a reload.
+    pub overrides: Overrides,
     /// Directory for certificates that are made for development.
     pub data: PathBuf,
     /// Sockets of a process before this one.
     pub inherited: Inherited,
+}
+
+/// What flags say beside a file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Threads; 0 is one for each core.
+    pub workers: Option<usize>,
+    /// The admin page: its address, or that there is none.
+    pub admin: Option<Option<Admin>>,
+}
+
+impl Overrides {
+    /// Lays them over what a file says.
+    pub fn lay_over(&self, config: &mut Config) {
+        if let Some(workers) = self.workers {
+            config.workers = workers;
+        }
+        if let Some(admin) = &self.admin {
+            config.admin.clone_from(admin);
+        }
+    }
 }
 
 /// Why a gateway did not start, or did not take a new configuration. The sentence says what to do.
@@ -110,6 +133,7 @@ pub struct Gateway {
     listening: Listening,
     shared: Arc<Shared>,
     file: Option<PathBuf>,
+    overrides: Overrides,
     orders: Orders,
     inbox: mpsc::Receiver<Order>,
     /// What is started anew with each configuration.
@@ -127,7 +151,7 @@ impl Gateway {
     ///
     /// [`StartError`], with nothing left running.
     pub async fn start(start: Start) -> Result<Self, StartError> {
-        let Start { config, file, data, mut inherited } = start;
+        let Start { config, file, overrides, data, mut inherited } = start;
         let count = worker_count(&config);
         let log = AccessLog::new(config.log.access, config.log.lines_per_second_max);
         let connections = Arc::new(Connections::new(count, log));
@@ -167,6 +191,7 @@ impl Gateway {
             listening,
             shared,
             file,
+            overrides,
             orders,
             inbox,
             tasks: Vec::new(),
@@ -302,7 +327,8 @@ impl Gateway {
                     .to_owned(),
             );
         };
-        let config = reload::read(&path)?;
+        let mut config = reload::read(&path)?;
+        self.overrides.lay_over(&mut config);
         self.apply(config).await
     }
 
