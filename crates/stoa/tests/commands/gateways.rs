@@ -171,7 +171,8 @@ fn a_reload_closes_nobody_and_a_wrong_file_changes_nothing() {
     let directory = Directory::new();
     let file = directory.file("gateway.toml");
     std::fs::write(&file, stream_file(&[&backend_of(&one)])).unwrap();
-    let gateway = Server::start(&["gateway", "--config", &file]);
+    // What a flag says stays when the file is read again.
+    let gateway = Server::start(&["gateway", "--config", &file, "--workers", "1"]);
     let (front, admin) = (address(&gateway, "listening"), address(&gateway, "admin"));
     let mut client = Client::connect(&format!("ws://{front}/"));
 
