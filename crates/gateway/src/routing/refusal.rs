@@ -28,6 +28,9 @@ impl Refusal {
     /// All are full, and so is the queue, or its time is up.
     pub const FULL: Self = Self::new(503, "All backends are full.");
 
+    /// The gateway itself has no descriptors, ports or memory left for a connection to a backend.
+    pub const OUT_OF_RESOURCES: Self = Self::new(503, "The gateway has no room for this now.").after(5);
+
     /// Without `Retry-After`.
     pub const fn new(status: u16, sentence: &'static str) -> Self {
         Self { status, sentence, retry_after: None }

@@ -94,7 +94,8 @@ async fn connect(backend: &Backend, timeout: Duration) -> io::Result<TcpStream> 
     }
 }
 
-fn is_ours(error: &io::Error) -> bool {
+/// Whether an error of connecting is for want of something here: ports, descriptors, memory.
+pub(crate) fn is_ours(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let ours = [Errno::ADDRNOTAVAIL, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     error.raw_os_error().is_some_and(|code| ours.iter().any(|errno| errno.raw_os_error() == code))

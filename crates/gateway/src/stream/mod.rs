@@ -11,4 +11,5 @@ mod guard;
 pub mod proxy_protocol;
 pub mod session;
 
+pub(crate) use connect::is_ours;
 pub use session::{Desk, Outcome, Record, StreamFacts, StreamOptions};

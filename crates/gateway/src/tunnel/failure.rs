@@ -2,6 +2,8 @@
 
 use crate::health::Report;
 use crate::routing::Refusal;
+use crate::stream::is_ours;
+use net::DialError;
 use std::fmt;
 
 /// Why a backend gave no answer.
@@ -17,6 +19,14 @@ pub enum Failure {
     Broken(String),
     /// The client's request broke off, or broke a rule, in the middle of its body.
     Request(u16, String),
+    /// The request has no form in what the backend speaks.
+    Unsuited,
+    /// We lack what a connection needs, such as descriptors or ports: it is no fault of the backend.
+    Ours(String),
+    /// The backend was about to end this connection, and has not looked at the request.
+    GoingAway,
+    /// The client has taken its request back.
+    ClientLeft,
 }
 
 impl Failure {
@@ -30,6 +40,13 @@ impl Failure {
             Self::Request(413, _) => Refusal::new(413, "The request's body is too long."),
             Self::Request(408, _) => Refusal::new(408, "The request took too long to arrive."),
             Self::Request(..) => Refusal::new(400, "The request's body is malformed or incomplete."),
+            Self::Unsuited => {
+                Refusal::new(400, "The target or the host has characters that cannot be passed on.")
+            }
+            Self::Ours(_) => Refusal::OUT_OF_RESOURCES,
+            Self::GoingAway => Refusal::UNREACHABLE,
+            // Nobody hears it.
+            Self::ClientLeft => Refusal::new(400, "The request was taken back."),
         }
     }
 
@@ -37,9 +54,10 @@ impl Failure {
     /// method without consequences.
     pub fn may_try_again(&self, is_repeatable: bool) -> bool {
         match self {
-            Self::Unreachable(_) => true,
+            Self::Unreachable(_) | Self::GoingAway => true,
             Self::Unanswered(_) => is_repeatable,
             Self::Silent | Self::Broken(_) | Self::Request(..) => false,
+            Self::Unsuited | Self::Ours(_) | Self::ClientLeft => false,
         }
     }
 
@@ -48,7 +66,19 @@ impl Failure {
         match self {
             Self::Unreachable(_) | Self::Unanswered(_) | Self::Silent => Some(Report::ConnectFailed),
             Self::Broken(_) => Some(Report::Answered(502)),
-            Self::Request(..) => None,
+            Self::Request(..) | Self::Unsuited | Self::Ours(_) | Self::GoingAway | Self::ClientLeft => None,
+        }
+    }
+}
+
+impl From<DialError> for Failure {
+    /// Why there is no connection.
+    fn from(error: DialError) -> Self {
+        match &error {
+            DialError::Connect { error: cause, .. } | DialError::Broken(cause) if is_ours(cause) => {
+                Self::Ours(error.to_string())
+            }
+            _ => Self::Unreachable(error.to_string()),
         }
     }
 }
@@ -61,6 +91,10 @@ impl fmt::Display for Failure {
             Self::Silent => f.write_str("the backend took too long to answer"),
             Self::Broken(why) => write!(f, "the backend's answer is not valid: {why}"),
             Self::Request(_, why) => write!(f, "the request's body: {why}"),
+            Self::Unsuited => f.write_str("the request has no form in what the backend speaks"),
+            Self::Ours(why) => write!(f, "the gateway lacks what a connection needs: {why}"),
+            Self::GoingAway => f.write_str("the connection to the backend was going away"),
+            Self::ClientLeft => f.write_str("the client has taken its request back"),
         }
     }
 }
@@ -81,6 +115,26 @@ mod tests {
         );
         for failure in [Failure::Silent, Failure::Broken(why()), Failure::Request(400, why())] {
             assert!(!failure.may_try_again(true), "{failure}");
+        }
+    }
+
+    #[test]
+    fn o10_a_want_of_descriptors_is_not_the_backends_fault() {
+        let address = "192.0.2.1:80".to_owned();
+        let lack = |errno: rustix::io::Errno| std::io::Error::from_raw_os_error(errno.raw_os_error());
+        let failure = Failure::from(DialError::Connect {
+            address: address.clone(),
+            error: lack(rustix::io::Errno::MFILE),
+        });
+        assert_eq!((failure.report(), failure.refusal().status), (None, 503));
+        let refused = DialError::Connect { address, error: lack(rustix::io::Errno::CONNREFUSED) };
+        assert_eq!(Failure::from(refused).report(), Some(Report::ConnectFailed));
+    }
+
+    #[test]
+    fn what_a_client_did_says_nothing_about_the_backend() {
+        for failure in [Failure::Unsuited, Failure::ClientLeft, Failure::Request(400, String::new())] {
+            assert_eq!(failure.report(), None, "{failure}");
         }
     }
 }

@@ -10,7 +10,9 @@
 //! | --- | --- |
 //! | no backend can be reached | 502 after the pool's retries |
 //! | the backend ends the connection without an answer | 502; a handshake, or a request without body and consequences, is tried elsewhere first |
-//! | it answers nothing within `timeouts.response` | 504 |
+//! | it answers nothing, or takes nothing of a body, within `timeouts.response` | 504 |
+//! | the gateway lacks descriptors or ports | 503 with `Retry-After` |
+//! | the client takes its request back | nothing; the backend's connection or stream is let go at once |
 //! | its answer breaks HTTP, or agrees to what was not offered | 502 |
 //! | it answers a handshake with another status | that answer, as an ordinary one |
 //! | its response breaks off, or stands still for `timeouts.idle` | the client's response is cut, so that it notices |
@@ -30,6 +32,7 @@ use crate::stream::proxy_protocol::Addresses;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use net::{BodyLength, Exchange, ResponseBody, ServerStream, Stream};
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -383,7 +386,7 @@ async fn find<D: Desk>(
         let attempt = async {
             let reach = step.upstreams.reach(&route.pool.config, &backend)?;
             match wish {
-                Wish::WebSocket => reach.open(ask, limit).await.map(|shaken| match shaken {
+                Wish::WebSocket => reach.open(ask, exchange, limit).await.map(|shaken| match shaken {
                     Shaken::Open(opened) => Got::Open(opened),
                     Shaken::Refused(answered) => Got::Answered(answered),
                 }),
@@ -403,6 +406,7 @@ async fn find<D: Desk>(
                 }
                 return Ok(Found { got, lease, tries, set_cookie });
             }
+            Err(Failure::ClientLeft) => return Err(Stop::ClientLeft),
             Err(error) => {
                 if let Some(report) = error.report() {
                     step.desk.report(&backend, report);
@@ -548,8 +552,11 @@ impl<D: Desk> Step<D> {
         };
         let idle = route.config.timeouts.idle.unwrap_or(RESPONSE_IDLE_TIMEOUT);
         if is_head {
-            // Its end is known; asking for it lets the connection be used again.
-            let _ = body.piece().await;
+            // There is nothing to wait for: on HTTP/1.1 the head was the whole answer, and asking for its end lets the connection be
+            // used again; on HTTP/2 the stream is let go.
+            if matches!(body, AnswerBody::Http1(_)) {
+                let _ = body.piece().await;
+            }
         } else if !pass_on(&mut body, &mut sending, idle, &facts.live).await {
             // Dropping it tells the client that something is missing.
             return cut;
@@ -601,7 +608,12 @@ impl<D: Desk> Step<D> {
 /// Passes the body of a response on. False if something is missing at the end, or the client is gone.
 async fn pass_on(body: &mut AnswerBody, sending: &mut ResponseBody, idle: Duration, live: &Live) -> bool {
     loop {
-        match tokio::time::timeout(idle, body.piece()).await {
+        let piece = tokio::select! {
+            piece = tokio::time::timeout(idle, body.piece()) => piece,
+            // Nobody waits for the rest, so the backend need not go on with it.
+            () = poll_fn(|cx| sending.poll_gone(cx)) => return false,
+        };
+        match piece {
             Ok(Ok(Some(piece))) => {
                 live.control.add(Way::ToClient, piece.len());
                 if sending.send(piece).await.is_err() {

@@ -22,6 +22,7 @@ use bytes::Bytes;
 use net::{ClientTls, Exchange, Stream, Trust, UpstreamTls};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -218,6 +219,23 @@ fn digest(text: &str) -> Option<[u8; 32]> {
     Some(digest)
 }
 
+/// Does something for a request, unless its client takes it back first.
+async fn unless_gone<T>(
+    exchange: &mut Exchange,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = exchange.gone() => Err(Failure::ClientLeft),
+    }
+}
+
+/// What a backend may take to read a piece of a request, or to answer, is limited: past it, it is silent.
+async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::time::timeout(limit, work).await.map_err(|_| Failure::Silent)
+}
+
 impl Reach {
     /// The backend.
     pub fn backend(&self) -> &Arc<Backend> {
@@ -229,8 +247,8 @@ impl Reach {
         self.opened.get()
     }
 
-    /// Asks for an ordinary response. The body of the request comes from `exchange`. `limit` is for the answer's head, from
-    /// when the request is complete.
+    /// Asks for an ordinary response. The body of the request comes from `exchange`. `limit` is for each piece of the
+    /// request to be taken, and for the answer's head, from when the request is complete.
     ///
     /// # Errors
     ///
@@ -247,16 +265,24 @@ impl Reach {
         }
     }
 
-    /// Asks for a WebSocket. `limit` is for the answer's head.
+    /// Asks for a WebSocket, until the client of `exchange` takes that back. `limit` is for the answer's head.
     ///
     /// # Errors
     ///
     /// See [`Failure`].
-    pub async fn open(self: &Rc<Self>, ask: &Ask, limit: Duration) -> Result<Shaken, Failure> {
-        match self.http {
-            UpstreamHttp::H1 => http1::open(self, ask, limit).await,
-            UpstreamHttp::H2 => http2::open(self, ask, limit).await,
-        }
+    pub async fn open(
+        self: &Rc<Self>,
+        ask: &Ask,
+        exchange: &mut Exchange,
+        limit: Duration,
+    ) -> Result<Shaken, Failure> {
+        let opening = async {
+            match self.http {
+                UpstreamHttp::H1 => http1::open(self, ask, limit).await,
+                UpstreamHttp::H2 => http2::open(self, ask, limit).await,
+            }
+        };
+        unless_gone(exchange, opening).await
     }
 
     /// The PROXY header of a new connection: of the client that it is for, or of nobody if many are to share it.

@@ -162,3 +162,70 @@ fn a_message_over_the_limit_of_the_route_is_closed_with_1009() {
     drop(client);
     eventually("the session is over", || !tunnel.told.records.lock().unwrap().is_empty());
 }
+
+/// Breaks a connection, so that the other end sees a reset.
+fn break_off(client: TcpStream) {
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+#[test]
+fn a_backend_that_takes_nothing_of_a_body_is_a_504() {
+    for framing in ["Content-Length: 33554432", "Transfer-Encoding: chunked"] {
+        let (backend, _) = naive::start(|_, _, _| std::thread::sleep(Duration::from_secs(60)));
+        let tunnel = start(config(&[backend], "", QUICK), false);
+        let client = TcpStream::connect(tunnel.address).unwrap();
+        let mut sender = client.try_clone().unwrap();
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{framing}\r\n\r\n");
+        let sending = std::thread::spawn(move || {
+            let _ = sender.write_all(head.as_bytes());
+            // 32 MiB are more than all kernels on the way keep. As chunks they are 512 of 64 KiB.
+            let mut piece = vec![b'x'; 65_536];
+            if head.contains("chunked") {
+                piece = [b"10000\r\n", &piece[..], b"\r\n"].concat();
+            }
+            // The gateway stops reading at some time, and closes.
+            while sender.write_all(&piece).is_ok() {}
+        });
+        let answer = String::from_utf8_lossy(&rest(client)).into_owned();
+        assert_eq!(status(&answer), 504, "{framing}");
+        sending.join().unwrap();
+        assert_eq!(*tunnel.told.reports.lock().unwrap(), [Report::ConnectFailed]);
+    }
+}
+
+#[test]
+fn t1_a_client_that_takes_its_request_back_lets_the_backend_go() {
+    let handshake = format!("{HANDSHAKE}\r\n");
+    let stream = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome";
+    for (request, answer) in [(handshake.as_bytes(), &b""[..]), (GET, b""), (GET, stream)] {
+        let (sent, was_let_go) = std::sync::mpsc::channel();
+        let sent = std::sync::Mutex::new(sent);
+        let (backend, seen) = naive::start(move |stream, _, _| {
+            stream.write_all(answer).unwrap();
+            // No deadline of the gateway's is as short as this test's patience.
+            let _ = sent.lock().unwrap().send(stream.read(&mut [0]).is_ok_and(|size| size == 0));
+        });
+        let patient = "timeouts = { response = \"200s\", idle = \"200s\" }";
+        let tunnel = start(config(&[backend], "", patient), false);
+        let mut client = TcpStream::connect(tunnel.address).unwrap();
+        client.write_all(request).unwrap();
+        eventually("the backend has the request", || seen.text().ends_with("\r\n\r\n"));
+        if !answer.is_empty() {
+            client.read_exact(&mut [0; 12]).unwrap();
+        }
+        break_off(client);
+        assert_eq!(was_let_go.recv_timeout(crate::rig::PATIENCE), Ok(true));
+        assert!(!tunnel.told.reports.lock().unwrap().contains(&Report::ConnectFailed));
+    }
+}
+
+#[test]
+fn what_http2_cannot_say_is_a_400_and_no_fault_of_the_backend() {
+    let (_echo, backend) = echo(None);
+    let tunnel = start(config(&[backend], "http = \"h2\"", ""), false);
+    for request in ["GET /< HTTP/1.1\r\nHost: a\r\n", "GET / HTTP/1.1\r\nHost: a%41\r\n"] {
+        let request = format!("{request}Connection: close\r\n\r\n");
+        assert_eq!(status(&ask(tunnel.address, request.as_bytes())), 400, "{request}");
+    }
+    assert!(tunnel.told.reports.lock().unwrap().is_empty());
+}

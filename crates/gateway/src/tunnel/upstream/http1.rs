@@ -1,6 +1,8 @@
 //! HTTP/1.1 to backends.
 
-use super::{AnswerBody, Answered, Ask, Body, Failure, Opened, Reach, Shaken, handshake};
+use super::{
+    AnswerBody, Answered, Ask, Body, Failure, Opened, Reach, Shaken, handshake, in_time, unless_gone,
+};
 use bytes::{Bytes, BytesMut};
 use net::{Exchange, Stream, body_fault, connect_http1};
 use std::future::poll_fn;
@@ -58,7 +60,7 @@ pub(super) async fn ask(
             answered => return answered,
         }
     }
-    let stream = connect(reach, ask).await?;
+    let stream = unless_gone(exchange, connect(reach, ask)).await?;
     without_body(reach, ask, &request, stream, exchange, limit).await
 }
 
@@ -77,11 +79,13 @@ pub(super) async fn open(reach: &Rc<Reach>, ask: &Ask, limit: Duration) -> Resul
     ];
     let get = Ask { method: "GET".to_owned(), ..ask.clone() };
     let (mut input, mut output) = split(stream);
-    output.write_all(&request(&get, &headers)).await.map_err(unanswered)?;
-    output.flush().await.map_err(unanswered)?;
     let mut ahead = BytesMut::new();
-    let head =
-        timeout(limit, read_head(&mut input, &mut ahead, true)).await.map_err(|_| Failure::Silent)??;
+    let head = in_time(limit, async {
+        write(&mut output, &request(&get, &headers)).await?;
+        output.flush().await.map_err(unanswered)?;
+        read_head(&mut input, &mut ahead, true).await
+    })
+    .await??;
     if head.status() != 101 {
         let reader = BodyReader::of_response(&head, "GET", BodyLimits::default());
         let reading = Reading { input, output, reader, ahead, is_complete: false, back_to: None };
@@ -111,8 +115,7 @@ async fn connect(reach: &Reach, ask: &Ask) -> Result<Stream, Failure> {
     let connecting = connect_http1(reach.backend.address, reach.tls.as_ref(), &preface);
     let stream = timeout(reach.connect.timeout, connecting)
         .await
-        .map_err(|_| Failure::Unreachable("connecting took too long".to_owned()))?
-        .map_err(|error| Failure::Unreachable(error.to_string()))?;
+        .map_err(|_| Failure::Unreachable("connecting took too long".to_owned()))??;
     reach.opened.set(reach.opened.get() + 1);
     Ok(stream)
 }
@@ -152,13 +155,13 @@ async fn without_body(
     limit: Duration,
 ) -> Result<Answered, Failure> {
     let (mut input, mut output) = split(stream);
-    output.write_all(request).await.map_err(unanswered)?;
-    output.flush().await.map_err(unanswered)?;
     let mut ahead = BytesMut::new();
-    let head = tokio::select! {
-        head = timeout(limit, read_head(&mut input, &mut ahead, false)) => head.map_err(|_| Failure::Silent)??,
-        () = exchange.gone() => return Err(Failure::Request(400, "the client is gone".to_owned())),
-    };
+    let asking = in_time(limit, async {
+        write(&mut output, request).await?;
+        output.flush().await.map_err(unanswered)?;
+        read_head(&mut input, &mut ahead, false).await
+    });
+    let head = unless_gone(exchange, async { asking.await? }).await?;
     let reader = BodyReader::of_response(&head, &ask.method, BodyLimits::default());
     let keeps = reach.proxy.is_none() && keeps_alive(&head) && head.framing() != Framing::UntilEnd;
     let back_to = keeps.then(|| Rc::clone(reach));
@@ -173,24 +176,23 @@ async fn with_body(
     exchange: &mut Exchange,
     limit: Duration,
 ) -> Result<Answered, Failure> {
-    let (mut input, mut output) = split(connect(reach, ask).await?);
-    output.write_all(&request(ask, &[("Connection", "close")])).await.map_err(unanswered)?;
+    let (mut input, mut output) = split(unless_gone(exchange, connect(reach, ask)).await?);
+    in_time(limit, write(&mut output, &request(ask, &[("Connection", "close")]))).await??;
     let mut ahead = BytesMut::new();
     let head = {
         let reading = read_head(&mut input, &mut ahead, false);
         tokio::pin!(reading);
-        let sending = send_body(exchange, &mut output, ask.body == Body::Unknown);
-        tokio::select! {
+        let sent = tokio::select! {
             biased;
             // It may answer before it has all, for example that it wants no more. Then the rest is not sent.
-            head = &mut reading => head?,
-            sent = sending => {
-                // If it takes no more, it may have said why.
-                if let Err(failure @ Failure::Request(..)) = sent {
-                    return Err(failure);
-                }
-                timeout(limit, reading).await.map_err(|_| Failure::Silent)??
-            }
+            head = &mut reading => Err(head?),
+            sent = send_body(exchange, &mut output, ask.body == Body::Unknown, limit) => Ok(sent),
+        };
+        match sent {
+            Err(head) => head,
+            Ok(Err(failure @ (Failure::Request(..) | Failure::Silent))) => return Err(failure),
+            // If it takes no more, it may have said why.
+            Ok(Ok(()) | Err(_)) => unless_gone(exchange, async { in_time(limit, reading).await? }).await?,
         }
     };
     let reader = BodyReader::of_response(&head, &ask.method, BodyLimits::default());
@@ -202,22 +204,31 @@ async fn send_body(
     exchange: &mut Exchange,
     output: &mut WriteHalf<Stream>,
     is_chunked: bool,
+    limit: Duration,
 ) -> Result<(), Failure> {
     loop {
         let piece = exchange.body().await.map_err(|error| request_failed(&error))?;
         let Some(piece) = piece else { break };
-        if is_chunked {
-            output.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await.map_err(unanswered)?;
-        }
-        output.write_all(&piece).await.map_err(unanswered)?;
-        if is_chunked {
-            output.write_all(b"\r\n").await.map_err(unanswered)?;
-        }
+        in_time(limit, async {
+            if is_chunked {
+                write(output, format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+            }
+            write(output, &piece).await?;
+            if is_chunked { write(output, b"\r\n").await } else { Ok(()) }
+        })
+        .await??;
     }
-    if is_chunked {
-        output.write_all(b"0\r\n\r\n").await.map_err(unanswered)?;
-    }
-    output.flush().await.map_err(unanswered)
+    in_time(limit, async {
+        if is_chunked {
+            write(output, b"0\r\n\r\n").await?;
+        }
+        output.flush().await.map_err(unanswered)
+    })
+    .await?
+}
+
+async fn write(output: &mut WriteHalf<Stream>, bytes: &[u8]) -> Result<(), Failure> {
+    output.write_all(bytes).await.map_err(unanswered)
 }
 
 pub(super) fn request_failed(error: &io::Error) -> Failure {

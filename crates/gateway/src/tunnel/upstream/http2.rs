@@ -1,7 +1,9 @@
 //! HTTP/2 to backends: carriers with many streams.
 
 use super::http1::request_failed;
-use super::{AnswerBody, Answered, Ask, Body, Failure, Opened, Reach, Shaken, handshake};
+use super::{
+    AnswerBody, Answered, Ask, Body, Failure, Opened, Reach, Shaken, handshake, in_time, unless_gone,
+};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use net::{DialError, Exchange, Http2Exchange, Http2Upstream};
@@ -54,24 +56,20 @@ pub(super) async fn ask(
     limit: Duration,
 ) -> Result<Answered, Failure> {
     let has_body = ask.body != Body::None;
-    let (mut stream, place) = begin(reach, || request(reach, ask, false), !has_body, limit).await?;
-    if has_body && let Some(head) = send_body(&mut stream, exchange).await? {
+    let beginning = begin(reach, || request(reach, ask, false), !has_body, limit);
+    let (mut stream, place) = unless_gone(exchange, beginning).await?;
+    if has_body && let Some(head) = send_body(&mut stream, exchange, limit).await? {
         return Ok(answered(head, stream, place));
     }
-    let head = tokio::select! {
-        head = timeout(limit, poll_fn(|cx| stream.poll_head(cx))) => head.map_err(|_| Failure::Silent)?,
-        () = exchange.gone() => return Err(Failure::Request(400, "the client is gone".to_owned())),
-    };
-    Ok(answered(head.map_err(failed)?, stream, place))
+    let reading = async { in_time(limit, poll_fn(|cx| stream.poll_head(cx))).await?.map_err(failed) };
+    let head = unless_gone(exchange, reading).await?;
+    Ok(answered(head, stream, place))
 }
 
 /// See [`Reach::open`].
 pub(super) async fn open(reach: &Rc<Reach>, ask: &Ask, limit: Duration) -> Result<Shaken, Failure> {
     let (mut stream, place) = begin(reach, || request(reach, ask, true), false, limit).await?;
-    let head = timeout(limit, poll_fn(|cx| stream.poll_head(cx)))
-        .await
-        .map_err(|_| Failure::Silent)?
-        .map_err(failed)?;
+    let head = in_time(limit, poll_fn(|cx| stream.poll_head(cx))).await?.map_err(failed)?;
     // Any 2xx opens the stream (RFC 8441 section 5).
     if !(200..=299).contains(&head.status()) {
         return Ok(Shaken::Refused(answered(head, stream, place)));
@@ -98,8 +96,7 @@ async fn begin(
         let place = timeout(reach.connect.timeout, take_place(reach))
             .await
             .map_err(|_| Failure::Unreachable("connecting took too long".to_owned()))??;
-        let request =
-            request().ok_or_else(|| Failure::Broken("the request has no form in HTTP/2".to_owned()))?;
+        let request = request().ok_or(Failure::Unsuited)?;
         match timeout(limit, place.0.upstream.ask(request, ends)).await {
             Err(_) => return Err(Failure::Silent),
             Ok(Ok(stream)) => return Ok((stream, place)),
@@ -122,9 +119,8 @@ async fn take_place(reach: &Rc<Reach>) -> Result<Place, Failure> {
     if let Some(place) = free_place(reach) {
         return Ok(place);
     }
-    let upstream = Http2Upstream::connect(reach.backend.address, reach.tls.as_ref(), &reach.preface(None))
-        .await
-        .map_err(|error| Failure::Unreachable(error.to_string()))?;
+    let upstream =
+        Http2Upstream::connect(reach.backend.address, reach.tls.as_ref(), &reach.preface(None)).await?;
     reach.opened.set(reach.opened.get() + 1);
     let carrier = Rc::new(Carrier { upstream, streams: Cell::new(1), is_going: Cell::new(false) });
     reach.carriers.borrow_mut().push(Rc::clone(&carrier));
@@ -147,6 +143,7 @@ fn free_place(reach: &Reach) -> Option<Place> {
 async fn send_body(
     stream: &mut Http2Exchange,
     exchange: &mut Exchange,
+    limit: Duration,
 ) -> Result<Option<ResponseHead>, Failure> {
     enum Next {
         Head(Result<ResponseHead, DialError>),
@@ -169,7 +166,7 @@ async fn send_body(
             }
             stream.poll_send(cx, &mut piece).map(Next::Sent)
         });
-        match next.await {
+        match in_time(limit, next).await? {
             Next::Head(head) => return head.map(Some).map_err(failed),
             Next::Sent(Ok(())) => {}
             Next::Sent(Err(_)) => return Ok(None),
@@ -208,7 +205,7 @@ fn failed(error: DialError) -> Failure {
     match error {
         DialError::Answer(error) => Failure::Broken(error.to_string()),
         // It has certainly not looked at the request.
-        DialError::GoingAway => Failure::Unreachable("the connection is going away".to_owned()),
+        DialError::GoingAway => Failure::GoingAway,
         error => Failure::Unanswered(error.to_string()),
     }
 }
