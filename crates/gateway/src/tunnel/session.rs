@@ -18,26 +18,27 @@
 //! | its response breaks off, or stands still for `timeouts.idle` | the client's response is cut, so that it notices |
 //! | it ends a WebSocket without a Close frame | the client gets Close 1014 |
 
+mod answer;
+mod find;
+
 use super::failure::Failure;
 use super::frames::{Cause, Closed, FrameOptions, Frames, Live, Watch};
 use super::headers::{self, Fields, Sender};
 use super::screen::{Wish, screen};
-use super::upstream::{AnswerBody, Answered, Ask, Body, Opened, Shaken, Upstreams};
+use super::upstream::{Ask, Body, Opened, Upstreams};
 use crate::backend::{Backend, Lease};
 use crate::config::Listener;
 use crate::health::Report;
 use crate::relay::{Ended, Relay, RelayOptions, Way};
-use crate::routing::{Facts, Placement, Refusal, Route, Router, Ticket};
+use crate::routing::{Facts, Refusal, Route, Router};
 use crate::stream::proxy_protocol::Addresses;
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use net::{BodyLength, Exchange, ResponseBody, ServerStream, Stream};
-use std::future::poll_fn;
+use find::{Found, Got, Stop, find};
+use net::{Exchange, ServerStream, Stream};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use ws::head::{Framing, RequestHead, ResponseHead};
+use ws::head::{Framing, RequestHead};
 
 /// A response on which nothing moves for this long is cut where the route's `timeouts.idle` is off.
 pub const RESPONSE_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -252,27 +253,6 @@ impl<D: Desk> Step<D> {
     fn record(&self, facts: Option<TunnelFacts>, outcome: Outcome) -> Box<Record> {
         Box::new(Record { client: self.client, request_id: self.request_id.clone(), facts, outcome })
     }
-
-    /// Answers here.
-    async fn refuse(&self, exchange: Exchange, refusal: Refusal, outcome: Outcome) -> Box<Record> {
-        let mut response = Response::new(Bytes::from_static(refusal.sentence.as_bytes()));
-        *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_GATEWAY);
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        if let Some(seconds) = refusal.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        if refusal.status == 401 {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        put(headers, "x-request-id", &self.request_id);
-        let _ = exchange.answer(response).await;
-        self.record(None, outcome)
-    }
-
-    async fn refuse_at_once(&self, exchange: Exchange, refusal: Refusal) -> Box<Record> {
-        self.refuse(exchange, refusal, Outcome::Refused(refusal.status, refusal.sentence)).await
-    }
 }
 
 async fn begin<D: Desk>(
@@ -332,132 +312,7 @@ async fn begin<D: Desk>(
     }
 }
 
-/// What a backend said.
-enum Got {
-    Open(Opened),
-    Answered(Answered),
-}
-
-struct Found {
-    got: Got,
-    lease: Lease,
-    tries: u32,
-    set_cookie: Option<String>,
-}
-
-enum Stop {
-    Refused(Refusal),
-    Failed(Failure),
-    ClientLeft,
-}
-
-/// Finds a backend that answers.
-async fn find<D: Desk>(
-    step: &Step<D>,
-    facts: &Facts<'_>,
-    route: &Arc<Route>,
-    ask: &Ask,
-    wish: Wish,
-    exchange: &mut Exchange,
-) -> Result<Found, Stop> {
-    let entropy = getrandom::u64().unwrap_or_default();
-    let is_repeatable = wish == Wish::WebSocket || ["GET", "HEAD", "OPTIONS"].contains(&ask.method.as_str());
-    let limit = route.config.timeouts.response;
-    let mut tried: Vec<Arc<Backend>> = Vec::new();
-    let mut failure = None;
-    step.router.owner_told(route, facts).await;
-    loop {
-        let now = net::now();
-        let placement = if tried.is_empty() {
-            step.router.place_on(route, facts, now, entropy)
-        } else {
-            step.router.again(route, facts, &tried, now, entropy)
-        };
-        let (lease, set_cookie) = match take_place(step, facts, placement, exchange, entropy).await {
-            Ok(place) => place,
-            // The last failure says more than that nothing else is left.
-            Err(Stop::Refused(refusal)) if refusal == Refusal::UNREACHABLE => {
-                return Err(failure.map_or(Stop::Refused(refusal), Stop::Failed));
-            }
-            Err(stop) => return Err(stop),
-        };
-        let backend = Arc::clone(lease.backend());
-        let tries = tried.len() as u32 + 1;
-        let attempt = async {
-            let reach = step.upstreams.reach(&route.pool.config, &backend)?;
-            match wish {
-                Wish::WebSocket => reach.open(ask, exchange, limit).await.map(|shaken| match shaken {
-                    Shaken::Open(opened) => Got::Open(opened),
-                    Shaken::Refused(answered) => Got::Answered(answered),
-                }),
-                Wish::Response { .. } => reach.ask(ask, exchange, limit).await.map(Got::Answered),
-            }
-        };
-        match attempt.await {
-            Ok(got) => {
-                match &got {
-                    Got::Open(_) => step.desk.report(&backend, Report::Opened),
-                    // It says that there is no room for this one now, as a node does for a match that is full.
-                    Got::Answered(Answered { head, .. })
-                        if head.status() == 503 && head.header("retry-after").is_some() => {}
-                    Got::Answered(Answered { head, .. }) => {
-                        step.desk.report(&backend, Report::Answered(head.status()));
-                    }
-                }
-                return Ok(Found { got, lease, tries, set_cookie });
-            }
-            Err(Failure::ClientLeft) => return Err(Stop::ClientLeft),
-            Err(error) => {
-                if let Some(report) = error.report() {
-                    step.desk.report(&backend, report);
-                }
-                if !error.may_try_again(is_repeatable) {
-                    return Err(Stop::Failed(error));
-                }
-                failure = Some(error);
-                tried.push(backend);
-            }
-        }
-    }
-}
-
-/// The place of a placement, after the wait if there is one.
-async fn take_place<D: Desk>(
-    step: &Step<D>,
-    facts: &Facts<'_>,
-    mut placement: Placement,
-    exchange: &mut Exchange,
-    entropy: u64,
-) -> Result<(Lease, Option<String>), Stop> {
-    loop {
-        let mut ticket: Ticket = match placement {
-            Placement::To { lease, set_cookie, .. } => return Ok((lease, set_cookie)),
-            Placement::Refused(refusal) => return Err(Stop::Refused(refusal)),
-            Placement::Wait(ticket) => ticket,
-        };
-        let left = ticket.until().saturating_sub(net::now());
-        tokio::select! {
-            () = ticket.turn() => {}
-            () = tokio::time::sleep(left) => {}
-            () = exchange.gone() => return Err(Stop::ClientLeft),
-        }
-        placement = step.router.resume(ticket, facts, net::now(), entropy);
-    }
-}
-
 impl<D: Desk> Step<D> {
-    async fn screened(&self, exchange: Exchange, refusal: &ws::handshake::Refusal) -> Box<Record> {
-        let mut response = Response::new(Bytes::from_static(refusal.sentence.as_bytes()));
-        *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
-        for &(name, value) in refusal.headers {
-            put(response.headers_mut(), name, value);
-        }
-        let text = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, text);
-        let _ = exchange.answer(response).await;
-        self.record(None, Outcome::Refused(refusal.status, refusal.sentence))
-    }
-
     /// The request as it goes to backends of this route.
     fn ask(&self, route: &Route, mut fields: Fields, wish: Wish) -> Ask {
         let config = &route.config;
@@ -512,60 +367,6 @@ impl<D: Desk> Step<D> {
         }
     }
 
-    /// The head of an answer for the client.
-    fn head_for_client(&self, head: &ResponseHead, set_cookie: Option<&str>) -> Response<()> {
-        let mut response = Response::new(());
-        *response.status_mut() = StatusCode::from_u16(head.status()).unwrap_or(StatusCode::BAD_GATEWAY);
-        for (name, value) in headers::for_client(head, &self.request_id, set_cookie) {
-            put(response.headers_mut(), &name, &value);
-        }
-        response
-    }
-
-    /// Passes a response on.
-    async fn respond(
-        &self,
-        exchange: Exchange,
-        route: &Route,
-        answered: Answered,
-        set_cookie: Option<&str>,
-        facts: &TunnelFacts,
-    ) -> Outcome {
-        let Answered { head, mut body } = answered;
-        let status = head.status();
-        let cut = Outcome::Responded { status, is_complete: false };
-        // In HTTP/2 and HTTP/3 a success would open a WebSocket that the backend has not agreed to.
-        if self.head.protocol().is_some() && (200..=299).contains(&status) {
-            let failure = Failure::Broken("a success that opens no WebSocket".to_owned());
-            let refusal = failure.refusal();
-            self.refuse(exchange, refusal, Outcome::ClientLeft).await;
-            return Outcome::Failed(failure);
-        }
-        let length = match head.framing() {
-            Framing::Length(length) => BodyLength::Known(length),
-            Framing::None => BodyLength::Known(0),
-            Framing::Chunked | Framing::UntilEnd => BodyLength::Unknown,
-        };
-        let is_head = self.head.method() == "HEAD";
-        let Ok(mut sending) = exchange.respond(self.head_for_client(&head, set_cookie), length).await else {
-            return cut;
-        };
-        let idle = route.config.timeouts.idle.unwrap_or(RESPONSE_IDLE_TIMEOUT);
-        if is_head {
-            // There is nothing to wait for: on HTTP/1.1 the head was the whole answer, and asking for its end lets the connection be
-            // used again; on HTTP/2 the stream is let go.
-            if matches!(body, AnswerBody::Http1(_)) {
-                let _ = body.piece().await;
-            }
-        } else if !pass_on(&mut body, &mut sending, idle, &facts.live).await {
-            // Dropping it tells the client that something is missing.
-            return cut;
-        }
-        let is_complete = sending.finish().await.is_ok();
-        body.give_back();
-        Outcome::Responded { status, is_complete }
-    }
-
     /// Opens the WebSocket towards the client.
     async fn upgrade(
         &self,
@@ -602,34 +403,6 @@ impl<D: Desk> Step<D> {
         relay.send_ahead(Way::ToClient, &ahead);
         let row = self.desk.open(&facts);
         Ok(Running { relay, facts, _kept: (lease, place, pass), row })
-    }
-}
-
-/// Passes the body of a response on. False if something is missing at the end, or the client is gone.
-async fn pass_on(body: &mut AnswerBody, sending: &mut ResponseBody, idle: Duration, live: &Live) -> bool {
-    loop {
-        let piece = tokio::select! {
-            piece = tokio::time::timeout(idle, body.piece()) => piece,
-            // Nobody waits for the rest, so the backend need not go on with it.
-            () = poll_fn(|cx| sending.poll_gone(cx)) => return false,
-        };
-        match piece {
-            Ok(Ok(Some(piece))) => {
-                live.control.add(Way::ToClient, piece.len());
-                if sending.send(piece).await.is_err() {
-                    return false;
-                }
-            }
-            Ok(Ok(None)) => return true,
-            Ok(Err(_)) | Err(_) => return false,
-        }
-    }
-}
-
-/// Adds a header that was checked when it was read.
-fn put(headers: &mut http::HeaderMap, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-        headers.append(name, value);
     }
 }
 
