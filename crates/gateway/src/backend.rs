@@ -3,7 +3,7 @@
 use crate::routing::Line;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// Full weight in [`Backend::share`].
 pub const SHARE_FULL: u32 = 1000;
@@ -114,6 +114,12 @@ impl Backend {
         self.connections_total.load(Ordering::Relaxed)
     }
 
+    /// Whether it may be used and is not full.
+    pub fn has_room(&self) -> bool {
+        let max = self.connections_max.load(Ordering::Relaxed);
+        self.weight_now() > 0 && (max == 0 || self.connections.load(Ordering::SeqCst) < max)
+    }
+
     /// Takes a place at it, if it may be used and is not full. The lease is the place.
     pub fn lease(self: &Arc<Self>) -> Option<Lease> {
         if self.weight_now() == 0 {
@@ -141,7 +147,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::AcqRel);
+        self.0.connections.fetch_sub(1, Ordering::SeqCst);
+        // Either this sees who joins a line now, or they see the place: both write before they look.
+        fence(Ordering::SeqCst);
         self.0.call_next();
     }
 }

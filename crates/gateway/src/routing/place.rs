@@ -12,6 +12,7 @@ use super::{Facts, Placement, Pool, Refusal, Route, cookie, hash};
 use crate::backend::{Backend, Lease};
 use crate::config::{Balance, Cookie};
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 /// Places of the Maglev table that are looked at for one client before the fewest connections decide.
@@ -134,12 +135,25 @@ fn wait(
     if until.is_some_and(|until| now >= until) {
         return Placement::Refused(full);
     }
-    let same_line = ticket.filter(|ticket| ticket.is_in(line));
-    // A ticket for another line, because its backend was chosen anew meanwhile, is given back, and keeps its deadline.
-    match same_line.or_else(|| Ticket::join(line, route, ask.key.clone(), now, until)) {
-        Some(ticket) => Placement::Wait(ticket),
-        None => Placement::Refused(full),
+    if let Some(ticket) = ticket.filter(|ticket| ticket.is_in(line)) {
+        return Placement::Wait(ticket);
     }
+    // A ticket for another line, because its backend was chosen anew meanwhile, was given back, and keeps its deadline.
+    let Some(ticket) = Ticket::join(line, route, ask.key.clone(), now, until) else {
+        return Placement::Refused(full);
+    };
+    // A place that became free between the look and the joining has called nobody, because nobody was in the line.
+    fence(Ordering::SeqCst);
+    let pool = &route.pool;
+    let may_be_free = if Arc::ptr_eq(line, &pool.line) {
+        pool.backends().iter().any(|backend| backend.has_room())
+    } else {
+        pool.backends().iter().any(|backend| Arc::ptr_eq(line, backend.line()) && backend.has_room())
+    };
+    if may_be_free {
+        line.call();
+    }
+    Placement::Wait(ticket)
 }
 
 /// Nobody may take a place past those who wait for it.

@@ -405,6 +405,51 @@ fn who_waits_for_one_room_does_not_hold_up_others() {
     }
 }
 
+/// A thread that waits.
+struct Parked(std::thread::Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Takes a place as a session does, and waits on this thread if it must.
+fn take_on_this_thread(router: &Router, head: &RequestHead) -> Lease {
+    let waker = Waker::from(Arc::new(Parked(std::thread::current())));
+    let mut placement = router.place(&facts(Some(head)), NOW, 0);
+    loop {
+        let mut ticket = match placement {
+            Placement::To { lease, .. } => return lease,
+            Placement::Wait(ticket) => ticket,
+            Placement::Refused(refusal) => panic!("{refusal:?}"),
+        };
+        let begun = std::time::Instant::now();
+        while pin!(ticket.turn()).poll(&mut Context::from_waker(&waker)).is_pending() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "nobody called");
+            std::thread::park_timeout(Duration::from_secs(30));
+        }
+        placement = router.resume(ticket, &facts(Some(head)), NOW, 0);
+    }
+}
+
+#[test]
+fn a_place_that_becomes_free_while_somebody_joins_the_line_is_not_lost() {
+    let head = head("/?room=1", "");
+    // The line of the pool, then that of the backend.
+    for balance in [Balance::RoundRobin, Balance::Hash(Key::Query("room".to_owned()))] {
+        let mut config = config(1, balance);
+        pool(&mut config).backends[0].connections_max = 1;
+        let router = Router::new(&config, None);
+        // Two are enough: the one who leaves sees nobody, the one who comes sees no place.
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| (0..20_000).for_each(|_| drop(take_on_this_thread(&router, &head))));
+            }
+        });
+    }
+}
+
 // === Owners ===
 
 fn owner() -> Balance {

@@ -259,9 +259,10 @@ impl Reach {
         exchange: &mut Exchange,
         limit: Duration,
     ) -> Result<Answered, Failure> {
+        // Boxed, here and below: it is large, and over when bytes flow.
         match self.http {
-            UpstreamHttp::H1 => http1::ask(self, ask, exchange, limit).await,
-            UpstreamHttp::H2 => http2::ask(self, ask, exchange, limit).await,
+            UpstreamHttp::H1 => Box::pin(http1::ask(self, ask, exchange, limit)).await,
+            UpstreamHttp::H2 => Box::pin(http2::ask(self, ask, exchange, limit)).await,
         }
     }
 
@@ -278,8 +279,8 @@ impl Reach {
     ) -> Result<Shaken, Failure> {
         let opening = async {
             match self.http {
-                UpstreamHttp::H1 => http1::open(self, ask, limit).await,
-                UpstreamHttp::H2 => http2::open(self, ask, limit).await,
+                UpstreamHttp::H1 => Box::pin(http1::open(self, ask, limit)).await,
+                UpstreamHttp::H2 => Box::pin(http2::open(self, ask, limit)).await,
             }
         };
         unless_gone(exchange, opening).await

@@ -56,7 +56,7 @@ pub(super) async fn ask(
     limit: Duration,
 ) -> Result<Answered, Failure> {
     let has_body = ask.body != Body::None;
-    let beginning = begin(reach, || request(reach, ask, false), !has_body, limit);
+    let beginning = Box::pin(begin(reach, || request(reach, ask, false), !has_body, limit));
     let (mut stream, place) = unless_gone(exchange, beginning).await?;
     if has_body && let Some(head) = send_body(&mut stream, exchange, limit).await? {
         return Ok(answered(head, stream, place));
