@@ -145,6 +145,7 @@ pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode, Failure> {
         print(&config.to_toml());
         return Ok(ExitCode::SUCCESS);
     }
+    config.is_ready().map_err(Failure::wrong)?;
     if args.check {
         say("the configuration is right");
         return Ok(ExitCode::SUCCESS);

@@ -13,6 +13,7 @@ mod network;
 pub mod pool;
 pub mod route;
 pub(crate) mod time;
+mod unready;
 
 pub use change::{Change, Difference};
 pub use error::{ConfigError, Problem};

@@ -181,9 +181,6 @@ impl Listening {
         let mark = self.next_mark;
         self.next_mark += 1;
         let raw = listener.mode == Mode::Stream;
-        if listener.udp {
-            tracing::warn!(listener = name, "udp = true is not carried out yet: only TCP is forwarded");
-        }
         let http3 = listener.http3 && tls.is_some();
         let listen = Listen { address: listener.address, tls: tls.clone(), http3 };
         let address = workers

@@ -93,6 +93,8 @@ impl Overrides {
 pub enum StartError {
     /// The file cannot be read.
     Read(PathBuf, io::Error),
+    /// The configuration relies on what is not there yet.
+    Unready(ConfigError),
     /// The configuration is wrong.
     Config(PathBuf, ConfigError),
     /// Keys of tokens.
@@ -110,6 +112,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
             Self::Config(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Unready(error) => write!(f, "{error}"),
             Self::Keys(error) => write!(f, "{error}"),
             Self::Listen(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{error}"),
@@ -152,6 +155,7 @@ impl Gateway {
     /// [`StartError`], with nothing left running.
     pub async fn start(start: Start) -> Result<Self, StartError> {
         let Start { config, file, overrides, data, mut inherited } = start;
+        config.is_ready().map_err(StartError::Unready)?;
         let count = worker_count(&config);
         let log = AccessLog::new(config.log.access, config.log.lines_per_second_max);
         let connections = Arc::new(Connections::new(count, log));
@@ -339,6 +343,7 @@ impl Gateway {
         if change.is_empty() {
             return Ok("the configuration says the same as before".to_owned());
         }
+        config.is_ready().map_err(StartError::Unready)?;
         if change.workers {
             return Err(StartError::NeedsUpgrade("the number of workers"));
         }

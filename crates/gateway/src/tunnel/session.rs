@@ -46,6 +46,9 @@ pub const RESPONSE_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// The answer on a route whose messages are to be routed one by one, which tunnels do not do.
 const PER_MESSAGE: Refusal = Refusal::new(501, "Messages are not routed one by one here.");
 
+/// The answer to a request that says that its body is longer than the listener takes.
+const BODY_TOO_LONG: Refusal = Refusal::new(413, "The request's body is too long.");
+
 /// Where a request came in.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -282,6 +285,9 @@ async fn begin<D: Desk>(
         Ok(route) => route,
         Err(refusal) => return Err(step.refuse_at_once(exchange, refusal).await),
     };
+    if matches!(step.head.framing(), Framing::Length(length) if length > step.body_bytes_max()) {
+        return Err(step.refuse_at_once(exchange, BODY_TOO_LONG).await);
+    }
     if route.config.per_message.is_some() && wish == Wish::WebSocket {
         // Passing it to one backend would mix up games without a word.
         return Err(step.refuse_at_once(exchange, PER_MESSAGE).await);
@@ -330,8 +336,17 @@ impl<D: Desk> Step<D> {
         // Only HTTP/1.0 may come without.
         let authority = self.head.authority().unwrap_or("localhost").to_owned();
         let target = self.head.target().to_owned();
-        let addresses = self.addresses();
-        Ask { method: self.head.method().to_owned(), target, authority, fields, body, addresses }
+        let (addresses, body_bytes_max) = (self.addresses(), self.body_bytes_max());
+        let method = self.head.method().to_owned();
+        Ask { method, target, authority, fields, body, body_bytes_max, addresses }
+    }
+
+    /// Bytes of a request's body that the listener takes.
+    fn body_bytes_max(&self) -> u64 {
+        match self.call.listener.limits.body_bytes_max {
+            0 => u64::MAX,
+            max => max,
+        }
     }
 
     /// The client, and where it came in, both of one family as the PROXY protocol wants it.

@@ -43,6 +43,8 @@ pub struct Ask {
     pub fields: Fields,
     /// Whether a body follows, and how long it is if that is known.
     pub body: Body,
+    /// Bytes of the body. Past it the request has failed with 413.
+    pub body_bytes_max: u64,
     /// Whom a PROXY header names where the pool wants one.
     pub addresses: Addresses,
 }
@@ -56,6 +58,21 @@ pub enum Body {
     Length(u64),
     /// Until it ends.
     Unknown,
+}
+
+/// How much more of a request's body may come.
+struct Allowance(u64);
+
+impl Allowance {
+    fn of(ask: &Ask) -> Self {
+        Self(ask.body_bytes_max)
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), Failure> {
+        let too_long = || Failure::Request(413, "longer than the listener takes".to_owned());
+        self.0 = self.0.checked_sub(piece.len() as u64).ok_or_else(too_long)?;
+        Ok(())
+    }
 }
 
 /// An answer whose body is still to be read.

@@ -2,6 +2,7 @@
 
 use crate::naive::{self, HANDSHAKE, ask, status, switching};
 use crate::rig::{Running, config, echo, eventually, start};
+use gateway::config::{Config, ListenerLimits};
 use gateway::health::Report;
 use gateway::tunnel::frames::Cause;
 use gateway::tunnel::session::Outcome;
@@ -163,6 +164,25 @@ fn a_message_over_the_limit_of_the_route_is_closed_with_1009() {
     eventually("the session is over", || !tunnel.told.records.lock().unwrap().is_empty());
 }
 
+fn limits(config: &mut Config) -> &mut ListenerLimits {
+    &mut config.listeners.values_mut().next().unwrap().limits
+}
+
+#[test]
+fn a_body_longer_than_the_listener_takes_is_a_413() {
+    let (backend, seen) = naive::start(|stream, _, _| drop(stream.read_to_end(&mut Vec::new())));
+    let mut config = config(&[backend], "", "");
+    limits(&mut config).body_bytes_max = 10;
+    let tunnel = start(config, false);
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
+    let long = format!("{head}Content-Length: 11\r\n\r\n12345678901");
+    assert_eq!(status(&ask(tunnel.address, long.as_bytes())), 413);
+    assert_eq!(seen.count(), 0);
+    let long = format!("{head}Transfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n5\r\n78901\r\n0\r\n\r\n");
+    assert_eq!(status(&ask(tunnel.address, long.as_bytes())), 413);
+    assert!(tunnel.told.reports.lock().unwrap().is_empty());
+}
+
 /// Breaks a connection, so that the other end sees a reset.
 fn break_off(client: TcpStream) {
     socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
@@ -172,7 +192,9 @@ fn break_off(client: TcpStream) {
 fn a_backend_that_takes_nothing_of_a_body_is_a_504() {
     for framing in ["Content-Length: 33554432", "Transfer-Encoding: chunked"] {
         let (backend, _) = naive::start(|_, _, _| std::thread::sleep(Duration::from_secs(60)));
-        let tunnel = start(config(&[backend], "", QUICK), false);
+        let mut config = config(&[backend], "", QUICK);
+        limits(&mut config).body_bytes_max = 0;
+        let tunnel = start(config, false);
         let client = TcpStream::connect(tunnel.address).unwrap();
         let mut sender = client.try_clone().unwrap();
         let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{framing}\r\n\r\n");

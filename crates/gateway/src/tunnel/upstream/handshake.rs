@@ -76,6 +76,7 @@ mod tests {
             authority: "a".to_owned(),
             fields,
             body: Body::None,
+            body_bytes_max: 0,
             addresses: Addresses {
                 source: ([192, 0, 2, 1], 1).into(),
                 destination: ([192, 0, 2, 2], 2).into(),

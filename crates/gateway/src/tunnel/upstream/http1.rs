@@ -1,7 +1,8 @@
 //! HTTP/1.1 to backends.
 
 use super::{
-    AnswerBody, Answered, Ask, Body, Failure, Opened, Reach, Shaken, handshake, in_time, unless_gone,
+    Allowance, AnswerBody, Answered, Ask, Body, Failure, Opened, Reach, Shaken, handshake, in_time,
+    unless_gone,
 };
 use bytes::{Bytes, BytesMut};
 use net::{Exchange, Stream, body_fault, connect_http1};
@@ -186,7 +187,7 @@ async fn with_body(
             biased;
             // It may answer before it has all, for example that it wants no more. Then the rest is not sent.
             head = &mut reading => Err(head?),
-            sent = send_body(exchange, &mut output, ask.body == Body::Unknown, limit) => Ok(sent),
+            sent = send_body(exchange, &mut output, ask, limit) => Ok(sent),
         };
         match sent {
             Err(head) => head,
@@ -203,12 +204,15 @@ async fn with_body(
 async fn send_body(
     exchange: &mut Exchange,
     output: &mut WriteHalf<Stream>,
-    is_chunked: bool,
+    ask: &Ask,
     limit: Duration,
 ) -> Result<(), Failure> {
+    let is_chunked = ask.body == Body::Unknown;
+    let mut allowance = Allowance::of(ask);
     loop {
         let piece = exchange.body().await.map_err(|error| request_failed(&error))?;
         let Some(piece) = piece else { break };
+        allowance.take(&piece)?;
         in_time(limit, async {
             if is_chunked {
                 write(output, format!("{:x}\r\n", piece.len()).as_bytes()).await?;
@@ -371,6 +375,7 @@ mod tests {
             authority: "a:1".to_owned(),
             fields: fields.clone(),
             body,
+            body_bytes_max: u64::MAX,
             addresses: Addresses {
                 source: ([192, 0, 2, 1], 1).into(),
                 destination: ([192, 0, 2, 2], 2).into(),

@@ -2,7 +2,8 @@
 
 use super::http1::request_failed;
 use super::{
-    AnswerBody, Answered, Ask, Body, Failure, Opened, Reach, Shaken, handshake, in_time, unless_gone,
+    Allowance, AnswerBody, Answered, Ask, Body, Failure, Opened, Reach, Shaken, handshake, in_time,
+    unless_gone,
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
@@ -58,7 +59,7 @@ pub(super) async fn ask(
     let has_body = ask.body != Body::None;
     let beginning = Box::pin(begin(reach, || request(reach, ask, false), !has_body, limit));
     let (mut stream, place) = unless_gone(exchange, beginning).await?;
-    if has_body && let Some(head) = send_body(&mut stream, exchange, limit).await? {
+    if has_body && let Some(head) = send_body(&mut stream, exchange, ask, limit).await? {
         return Ok(answered(head, stream, place));
     }
     let reading = async { in_time(limit, poll_fn(|cx| stream.poll_head(cx))).await?.map_err(failed) };
@@ -143,12 +144,14 @@ fn free_place(reach: &Reach) -> Option<Place> {
 async fn send_body(
     stream: &mut Http2Exchange,
     exchange: &mut Exchange,
+    ask: &Ask,
     limit: Duration,
 ) -> Result<Option<ResponseHead>, Failure> {
     enum Next {
         Head(Result<ResponseHead, DialError>),
         Sent(io::Result<()>),
     }
+    let mut allowance = Allowance::of(ask);
     loop {
         let piece = tokio::select! {
             biased;
@@ -160,6 +163,7 @@ async fn send_body(
             let _ = stream.finish(exchange.trailers());
             return Ok(None);
         };
+        allowance.take(&piece)?;
         let next = poll_fn(|cx| {
             if let Poll::Ready(head) = stream.poll_head(cx) {
                 return Poll::Ready(Next::Head(head));
