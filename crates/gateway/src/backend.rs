@@ -60,7 +60,7 @@ impl Backend {
     /// Whether it has as many connections as it may have.
     pub fn is_full(&self) -> bool {
         let max = self.connections_max.load(Ordering::Relaxed);
-        max != 0 && self.connections() >= max
+        max != 0 && self.connections.load(Ordering::SeqCst) >= max
     }
 
     /// Calls whoever is next, because there may be a place.
@@ -114,17 +114,14 @@ impl Backend {
         self.connections_total.load(Ordering::Relaxed)
     }
 
-    /// Whether it may be used and is not full.
-    pub fn has_room(&self) -> bool {
-        let max = self.connections_max.load(Ordering::Relaxed);
-        self.weight_now() > 0 && (max == 0 || self.connections.load(Ordering::SeqCst) < max)
-    }
-
     /// Takes a place at it, if it may be used and is not full. The lease is the place.
     pub fn lease(self: &Arc<Self>) -> Option<Lease> {
-        if self.weight_now() == 0 {
-            return None;
-        }
+        if self.weight_now() == 0 { None } else { self.lease_for_owned() }
+    }
+
+    /// Takes a place for what only it has, such as a match that runs there: also while it is drained, ejected or thought to be
+    /// down, because nobody else will do. If it cannot be reached, connecting says so.
+    pub fn lease_for_owned(self: &Arc<Self>) -> Option<Lease> {
         let max = self.connections_max.load(Ordering::Relaxed);
         // Counting first and taking it back would let a crowd at a full backend keep out the one who is next.
         let more = |connections: u32| (max == 0 || connections < max).then(|| connections.saturating_add(1));

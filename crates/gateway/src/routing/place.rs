@@ -81,17 +81,19 @@ fn attempt(
 ) -> Placement {
     let pool = &route.pool;
     let chosen = match (&pool.config.balance, &ask.key) {
-        (Balance::Hash(_), Some(key)) => by_hash(pool, key, tried).map(Chosen::Bound),
-        (Balance::Owner(_), Some(key)) => by_owner(pool, key, tried, now).map(Chosen::Bound),
+        (Balance::Hash(_), Some(key)) => {
+            by_hash(pool, key, tried).map(|backend| Chosen::Bound(backend, Backend::lease))
+        }
+        (Balance::Owner(_), Some(key)) => by_owner(pool, key, tried, now),
         _ => free(pool, ask, tried, ticket.as_ref(), entropy),
     };
     let line = match chosen {
         Err(refusal) => return Placement::Refused(refusal),
         Ok(Chosen::Free(lease)) => return placed(route, ask, lease),
-        Ok(Chosen::Bound(backend)) => {
+        Ok(Chosen::Bound(backend, take)) => {
             let line = backend.line();
             if may_take(line, ticket.as_ref())
-                && let Some(lease) = backend.lease()
+                && let Some(lease) = take(&backend)
             {
                 return placed(route, ask, lease);
             }
@@ -106,8 +108,8 @@ fn attempt(
 enum Chosen {
     /// A place is taken already.
     Free(Lease),
-    /// Only this one will do.
-    Bound(Arc<Backend>),
+    /// Only this one will do, and this is how a place there is taken.
+    Bound(Arc<Backend>, fn(&Arc<Backend>) -> Option<Lease>),
     /// All are full, or others wait already.
     Nothing,
 }
@@ -146,9 +148,9 @@ fn wait(
     fence(Ordering::SeqCst);
     let pool = &route.pool;
     let may_be_free = if Arc::ptr_eq(line, &pool.line) {
-        pool.backends().iter().any(|backend| backend.has_room())
+        pool.backends().iter().any(|backend| backend.weight_now() > 0 && !backend.is_full())
     } else {
-        pool.backends().iter().any(|backend| Arc::ptr_eq(line, backend.line()) && backend.has_room())
+        pool.backends().iter().any(|backend| Arc::ptr_eq(line, backend.line()) && !backend.is_full())
     };
     if may_be_free {
         line.call();
@@ -249,18 +251,19 @@ fn by_hash(pool: &Pool, key: &str, tried: &[Arc<Backend>]) -> Result<Arc<Backend
     pool.backends().get(at).cloned().ok_or(nobody(tried))
 }
 
-fn by_owner(pool: &Pool, key: &str, tried: &[Arc<Backend>], now: Duration) -> Result<Arc<Backend>, Refusal> {
+fn by_owner(pool: &Pool, key: &str, tried: &[Arc<Backend>], now: Duration) -> Result<Chosen, Refusal> {
+    let by_weight = |backend| Chosen::Bound(backend, Backend::lease);
     if key.len() > KEY_BYTES_MAX {
-        return by_hash(pool, key, tried);
+        return by_hash(pool, key, tried).map(by_weight);
     }
     let usable = |backend: &Arc<Backend>| backend.weight_now() > 0 && !contains(tried, backend);
     match pool.owners().find(key, now) {
-        Some(Found::Owner(backend)) if usable(&backend) => Ok(backend),
-        Some(Found::Owner(_)) => Err(Refusal::OWNER_UNREACHABLE),
-        Some(Found::Placed(backend)) if usable(&backend) => Ok(backend),
+        Some(Found::Owner(backend)) if contains(tried, &backend) => Err(Refusal::OWNER_UNREACHABLE),
+        Some(Found::Owner(backend)) => Ok(Chosen::Bound(backend, Backend::lease_for_owned)),
+        Some(Found::Placed(backend)) if usable(&backend) => Ok(by_weight(backend)),
         Some(Found::Placed(_)) | None => {
             let backend = by_hash(pool, key, tried)?;
-            Ok(pool.owners().placed(key, &backend, now, usable))
+            Ok(by_weight(pool.owners().placed(key, &backend, now, usable)))
         }
     }
 }
