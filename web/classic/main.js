@@ -8,7 +8,11 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 const id = new URLSearchParams(location.search).get("gameId") ?? "game1";
 const game = new ClassicGame(id, {
-  openSocket: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/classic`),
+  // The messages name the game, too; the address names it for whatever stands in front of several servers.
+  openSocket: () => {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    return new WebSocket(`${scheme}://${location.host}/classic?gameId=${encodeURIComponent(id)}`);
+  },
   fetchScene: async () => {
     const answer = await fetch(`/items?gameId=${encodeURIComponent(id)}`);
     if (!answer.ok) throw new Error(`items: ${answer.status}`);
