@@ -1,11 +1,12 @@
 //! The client's side: a connection of HTTP/2 to a server, and WebSockets on it (RFC 8441).
 
+use super::requests::Http2Requests;
 use super::stream::{Http2Stream, io_error};
 use super::{Payload, WINDOW_BYTES_MAX};
 use crate::dial::{DialError, HttpVersion};
 use crate::limits::{Http2Limits, STREAM_WINDOW_BYTES};
+use h2::RecvStream;
 use h2::client::{Builder, ResponseFuture, SendRequest};
-use h2::{Ping, RecvStream};
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, Version as HttpCrateVersion};
 use std::fmt;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -33,18 +34,9 @@ impl Client {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (send, mut connection) = builder().handshake::<_, Payload>(io).await.map_err(refused)?;
-        // The server's SETTINGS come before anything else, so they have come when a PING is answered.
-        if let Some(mut ping) = connection.ping_pong() {
-            tokio::select! {
-                pong = ping.ping(Ping::opaque()) => { pong.map_err(refused)?; }
-                ended = &mut connection => return Err(ended.err().map_or(DialError::GoingAway, refused)),
-            }
-        }
-        // What ends the connection from now on is told to each of its streams.
-        drop(tokio::spawn(async move { drop(connection.await) }));
-        if send.is_extended_connect_protocol_enabled() {
-            Ok(Self { send })
+        let connection = Http2Requests::connect(io).await?;
+        if connection.offers_websockets() {
+            Ok(Self { send: connection.send })
         } else {
             Err(DialError::NoWebSockets(HttpVersion::Http2))
         }

@@ -20,7 +20,7 @@ use ws::head::ResponseHead;
 /// A connection of HTTP/2 to a server. See [`Http2Upstream`](crate::Http2Upstream).
 #[derive(Clone)]
 pub(crate) struct Http2Requests {
-    send: SendRequest<Payload>,
+    pub(super) send: SendRequest<Payload>,
     is_over: Arc<AtomicBool>,
 }
 
@@ -36,6 +36,9 @@ enum Answer {
 }
 
 impl Http2Requests {
+    /// Exchanges settings, and waits for the server's: only they tell whether WebSockets can be opened (RFC 8441
+    /// section 3). There is no deadline here. A task of the runtime drives the connection, and what ends it is told to each
+    /// of its streams.
     pub(crate) async fn connect<Io>(io: Io) -> Result<Self, DialError>
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,

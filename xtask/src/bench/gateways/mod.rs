@@ -23,27 +23,16 @@ const STREAM: Field = Field::Gateways {
     ],
     tls: false,
 };
-const TUNNEL: Field = Field::Gateways {
-    proxies: &[
-        Proxy::Stoa(Mode::Tunnel),
-        Proxy::Haproxy(Mode::Tunnel),
-        Proxy::Nginx(Mode::Tunnel),
-        Proxy::Caddy,
-        Proxy::None,
-    ],
-    tls: false,
-};
+const TUNNELS: &[Proxy] = &[
+    Proxy::Stoa(Mode::Tunnel),
+    Proxy::Haproxy(Mode::Tunnel),
+    Proxy::Nginx(Mode::Tunnel),
+    Proxy::Caddy,
+    Proxy::None,
+];
+const TUNNEL: Field = Field::Gateways { proxies: TUNNELS, tls: false };
 /// TLS ends at the gateway.
-const TLS: Field = Field::Gateways {
-    proxies: &[
-        Proxy::Stoa(Mode::Tunnel),
-        Proxy::Haproxy(Mode::Tunnel),
-        Proxy::Nginx(Mode::Tunnel),
-        Proxy::Caddy,
-        Proxy::None,
-    ],
-    tls: true,
-};
+const TLS: Field = Field::Gateways { proxies: TUNNELS, tls: true };
 /// Many WebSockets on few connections to the backend.
 const TO_HTTP2: Field = Field::Gateways {
     proxies: &[
@@ -67,16 +56,8 @@ const fn opening(
     flags: &'static [&'static str],
     field: Field,
 ) -> Case {
-    Case {
-        id,
-        title,
-        kind: "handshakes",
-        flags,
-        metric: "handshakes_per_server_s",
-        more_is_better: true,
-        is_fresh: true,
-        field,
-    }
+    let kind = "handshakes";
+    Case { kind, metric: "handshakes_per_server_s", is_fresh: true, ..echo(id, title, flags, field) }
 }
 
 /// What is measured as tables of rounds, in the order of the page.
