@@ -3,8 +3,11 @@
 use super::{BREATH, Found, Tools};
 use crate::process::{Job, Server, free_port, on_path, pause};
 use crate::tree::{Tree, make_directory, output};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Clients that read everything with Colyseus' own SDK while the load runs.
 const WITNESSES: &str = "4";
@@ -39,7 +42,29 @@ pub(super) struct Running {
     _server: Server,
 }
 
+impl Running {
+    /// A number of the server's metrics page, of its one worker.
+    pub(super) fn metric(&self, name: &str) -> Option<f64> {
+        let mut socket = TcpStream::connect(self.metrics.as_ref()?).ok()?;
+        socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+        let mut page = String::new();
+        socket.read_to_string(&mut page).ok()?;
+        let line = page.lines().find(|line| line.starts_with(&format!("{name}{{")))?;
+        line.rsplit_once(' ')?.1.parse().ok()
+    }
+}
+
 impl Bench {
+    /// Something that does nothing but take its part of core 0, until dropped.
+    pub(super) fn burn(&self) -> Result<Server, String> {
+        let words =
+            self.tools.pin(0).into_iter().chain(["sh", "-c", "while :; do :; done"].map(str::to_owned));
+        let words: Vec<String> = words.collect();
+        let job = Job::new(&self.tools.tree(), "bench", &words[0]).args(&words[1..]);
+        job.serve_when(&|| true, "did not start")
+    }
+
     /// Builds everything, and brings in Colyseus if it takes part and npm is there.
     pub(super) fn build(tree: &Tree, has_peers: bool) -> Result<Self, String> {
         let mut tools = Tools::build_ours(tree)?;

@@ -1,9 +1,10 @@
 //! What happens at the limits: readers that stop, everybody at once, and twice as many as there is time for.
 
-use super::host::{Bench, Contestant};
-use super::{BREATH, Effort, Found, at_most, table};
+use super::host::{Bench, Contestant, Running};
+use super::{BREATH, Effort, Found, table};
 use crate::bench::numbers::short;
 use crate::process::pause;
+use std::time::{Duration, Instant};
 
 /// Players of the cases that need not be at the limit of a core.
 const PLAYERS: u32 = 512;
@@ -11,9 +12,14 @@ const PLAYERS: u32 = 512;
 const JOINERS: u32 = 1000;
 /// What a core carries, unless `--players` says what was measured.
 const CARRIED: u32 = 1000;
-/// How long an overload lasts, and how long the server may take to be as before, in seconds.
-const OVERLOAD_SECONDS: f64 = 20.0;
-const RECOVERY_SECONDS: f64 = 30.0;
+/// Programs that share the server's core during an overload. A thousand players need about half of it.
+const OTHERS: usize = 3;
+/// Until everybody is in, how long the overload lasts, and how long the server may take to be as before.
+const JOIN_SECONDS: u64 = 14;
+const OVERLOAD_SECONDS: u64 = 20;
+const RECOVERY_SECONDS: u64 = 30;
+/// How long the players play, in seconds, after they have come in.
+const LOAD_SECONDS: f64 = 60.0;
 
 type Column = (&'static str, &'static str);
 
@@ -70,9 +76,22 @@ pub(super) fn joins(bench: &Bench, effort: &Effort) {
     compare(&columns, vec![("within 3 s", run)]);
 }
 
-/// Twice the players: the clocks run slower and nobody is sent away; with them gone, all is as before.
+/// Half the time that they need: the clocks run slower and nobody is sent away; with the others gone, all is as before.
+///
+/// The players' core could not play twice as many as the server's carries. So other programs take their part of the
+/// server's core for a while.
 pub(super) fn overload(bench: &Bench, effort: &Effort) {
-    let carried = effort.players.unwrap_or(CARRIED);
+    let players = effort.players.unwrap_or(CARRIED);
+    let server = match bench.start(Contestant::Wreckroom) {
+        Ok(server) => server,
+        Err(why) => return println!("{why}"),
+    };
+    let mut steps = Steps::default();
+    let found = std::thread::scope(|scope| {
+        let load = scope.spawn(|| bench.send(&server, Contestant::Wreckroom, players, LOAD_SECONDS, &[]));
+        steps.take(bench, &server);
+        load.join().unwrap_or_else(|_| Err("the players' thread ended early".to_owned()))
+    });
     let columns = [
         ("players", "players"),
         ("joined", "joined"),
@@ -83,25 +102,57 @@ pub(super) fn overload(bench: &Bench, effort: &Effort) {
         ("server_commands_refused_total_rate", "inputs refused"),
         ("wrong", "wrong"),
     ];
-    let server = match bench.start(Contestant::Wreckroom) {
-        Ok(server) => server,
-        Err(why) => return println!("{why}"),
-    };
-    let send = |players: u32, seconds: f64| bench.send(&server, Contestant::Wreckroom, players, seconds, &[]);
-    let twice = send(carried * 2, OVERLOAD_SECONDS);
-    // What a server that is over its limit does not take in is no failure of this case: it says so, and keeps the others.
-    let mut waited = 0.0;
-    let again = loop {
-        let found = send(carried / 2, 5.0);
-        let is_calm = found.as_ref().is_ok_and(|found| {
-            at_most(found, "dilated_share", 0.0).is_ok() && at_most(found, "failed", 0.0).is_ok()
-        });
-        if is_calm || waited > RECOVERY_SECONDS {
-            break found;
+    compare(&columns, vec![("with a quarter of the core", found)]);
+    println!(
+        "\n{OTHERS} other programs had the server's core, too, for {OVERLOAD_SECONDS} s. The overload ladder went up to rung {}, and the clock down to {} %.",
+        steps.rung_max,
+        short(steps.speed_min * 100.0)
+    );
+    match steps.calm_after {
+        Some(time) => println!("With them gone, all was as before after {time:.1} s."),
+        None => println!("With them gone, it was not as before within {RECOVERY_SECONDS} s."),
+    }
+}
+
+/// What the server's metrics said while it was held up, and afterwards.
+struct Steps {
+    rung_max: f64,
+    speed_min: f64,
+    calm_after: Option<f64>,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self { rung_max: 0.0, speed_min: 1.0, calm_after: None }
+    }
+}
+
+impl Steps {
+    /// Lets the players come in, holds the server up, lets it go, and looks all the time.
+    fn take(&mut self, bench: &Bench, server: &Running) {
+        pause(Duration::from_secs(JOIN_SECONDS));
+        let others: Vec<_> = (0..OTHERS).map(|_| bench.burn()).collect();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(OVERLOAD_SECONDS) {
+            self.look(server);
+            pause(BREATH);
         }
-        waited += 8.0;
-        pause(BREATH);
-    };
-    compare(&columns, vec![("twice as many", twice), ("half of them, afterwards", again)]);
-    println!("\nAs before after about {waited:.0} s.");
+        drop(others);
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(RECOVERY_SECONDS) && self.calm_after.is_none() {
+            if self.look(server) == Some((0.0, 1.0)) {
+                self.calm_after = Some(begun.elapsed().as_secs_f64());
+            }
+            pause(BREATH);
+        }
+    }
+
+    /// The rung and the speed now.
+    fn look(&mut self, server: &Running) -> Option<(f64, f64)> {
+        let rung = server.metric("stoa_match_overload_rung")?;
+        let speed = server.metric("stoa_match_speed_ratio")?;
+        self.rung_max = self.rung_max.max(rung);
+        self.speed_min = self.speed_min.min(speed);
+        Some((rung, speed))
+    }
 }

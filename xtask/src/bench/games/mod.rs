@@ -26,7 +26,7 @@ const CASES: &[(&str, &str)] = &[
     ("all", "The reduced game, everybody sees everybody in arenas of 256: most players on one core"),
     ("stalled", "Wreckroom: 5 % of the players stop reading"),
     ("joins", "Wreckroom: 1,000 players join within 3 seconds"),
-    ("overload", "Wreckroom: twice as many players as one core carries"),
+    ("overload", "Wreckroom: half of the time that its players need"),
 ];
 
 /// How long the number that a ramp found is measured at least: in a few seconds one tick in a thousand is the worst of all.
